@@ -1,0 +1,195 @@
+"""The only place where values become bytes, and bytes values.
+
+Strict both ways: what is decoded encodes back to the same bytes, so that nothing signed has two
+readings.
+"""
+
+import base64
+import binascii
+import json
+import re
+from typing import Any
+
+from ecert import limits
+from ecert.errors import MalformedError
+
+_B64URL = re.compile(r"[A-Za-z0-9_-]*\Z")
+_CODE = re.compile(r"[0-9A-Za-z.\-]+\Z")
+_MAX_INT = (1 << 53) - 1  # RFC 8259 section 6: integers beyond lose precision elsewhere
+
+_encode_plain = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+def b64url_encode(data: bytes) -> str:
+    """Encode as base64url without padding (RFC 7515 section 2)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def b64url_decode(text: str, *, where: str = "value") -> bytes:
+    """Decode canonical base64url without padding (RFC 7515 section 2, RFC 4648 section 3.5).
+
+    Raises:
+        MalformedError: ``base64url_malformed`` for a foreign character, padding, an impossible
+            length, or non-zero trailing bits.
+    """
+    if _B64URL.match(text) is None or len(text) % 4 == 1:
+        raise MalformedError("base64url_malformed", where=where)
+    try:
+        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (binascii.Error, ValueError) as error:
+        raise MalformedError("base64url_malformed", where=where) from error
+    if len(text) % 4 and b64url_encode(data)[-1] != text[-1]:
+        raise MalformedError("base64url_malformed", where=where)
+    return data
+
+
+def json_encode(value: Any) -> str:
+    """Encode as compact JSON in the order given; for content whose bytes are then signed."""
+    return _encode_plain(value)
+
+
+def canonical_json(value: Any, *, where: str = "value") -> bytes:
+    """Encode by the JSON Canonicalization Scheme (RFC 8785), integers only.
+
+    Raises:
+        MalformedError: ``not_canonical`` for floats, integers beyond 2^53-1, or non-text keys.
+    """
+    _check_canonical(value, where, 0)
+    return _encode_plain(_sort_keys(value)).encode("utf-8")
+
+
+def json_decode(data: bytes | str, *, where: str, max_bytes: int) -> Any:
+    """Decode JSON strictly: UTF-8, bounded size and depth, no duplicate keys, no NaN.
+
+    Args:
+        data: The JSON text.
+        where: What is being read, for the error's sentence.
+        max_bytes: Bound on the encoded size in bytes.
+
+    Raises:
+        MalformedError: ``too_large``, ``json_malformed``, ``json_duplicate_key``,
+            ``json_too_deep``, ``text_not_utf8``.
+    """
+    if len(data) > max_bytes:
+        raise MalformedError("too_large", where=where, size=len(data), limit=max_bytes)
+    if isinstance(data, bytes):
+        data = utf8_decode(data, where=where)
+    _check_depth(data, where)
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        result = dict(items)
+        if len(result) != len(items):
+            seen: set[str] = set()
+            key = next(k for k, _ in items if k in seen or seen.add(k))  # type: ignore[func-returns-value]
+            raise MalformedError("json_duplicate_key", where=where, key=key[:64])
+        return result
+
+    def constant(name: str) -> Any:
+        raise MalformedError("json_malformed", where=where, reason=name)
+
+    try:
+        return json.loads(data, object_pairs_hook=pairs, parse_constant=constant)
+    except RecursionError as error:
+        raise MalformedError("json_too_deep", where=where, limit=limits.MAX_JSON_DEPTH) from error
+    except ValueError as error:  # JSONDecodeError, or an integer of over 4,300 digits
+        reason = getattr(error, "msg", "number too long")
+        raise MalformedError("json_malformed", where=where, reason=reason) from error
+
+
+def utf8_decode(data: bytes, *, where: str) -> str:
+    """Decode UTF-8.
+
+    Raises:
+        MalformedError: ``text_not_utf8``.
+    """
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedError("text_not_utf8", where=where) from error
+
+
+def code_bytes(code: str, width: int, *, where: str = "code") -> bytes:
+    """Encode an ASCII code left-aligned in ``width`` bytes, as the contracts key by it.
+
+    Raises:
+        MalformedError: ``text_not_ascii_code`` when empty, longer than ``width``, or not of
+            letters, digits, dot and hyphen.
+    """
+    if not 0 < len(code) <= width or _CODE.match(code) is None:
+        raise MalformedError("text_not_ascii_code", where=where, value=code[:40], width=width)
+    return code.encode("ascii").ljust(width, b"\0")
+
+
+def code_text(data: bytes) -> str:
+    """Decode what ``code_bytes`` encoded.
+
+    Raises:
+        MalformedError: ``text_not_ascii_code``.
+    """
+    text = data.rstrip(b"\0").decode("latin-1")
+    code_bytes(text, len(data))
+    return text
+
+
+def _check_depth(text: str, where: str) -> None:
+    """Refuse deep nesting before the parser recurses; brackets in strings only over-count."""
+    if text.count("[") + text.count("{") <= limits.MAX_JSON_DEPTH:
+        return
+    depth = 0
+    in_string = escaped = False
+    for char in text:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif char == "\\":
+                escaped = True
+            elif char == '"':
+                in_string = False
+        elif char == '"':
+            in_string = True
+        elif char in "[{":
+            depth += 1
+            if depth > limits.MAX_JSON_DEPTH:
+                raise MalformedError("json_too_deep", where=where, limit=limits.MAX_JSON_DEPTH)
+        elif char in "]}":
+            depth -= 1
+
+
+def _check_canonical(value: Any, where: str, depth: int) -> None:
+    if depth > limits.MAX_JSON_DEPTH:
+        raise MalformedError("json_too_deep", where=where, limit=limits.MAX_JSON_DEPTH)
+    match value:
+        case None | bool():
+            return
+        case str():
+            try:
+                value.encode("utf-8")
+            except UnicodeEncodeError as error:
+                raise MalformedError("not_canonical", where=where, reason="surrogate") from error
+        case int():
+            if not -_MAX_INT <= value <= _MAX_INT:
+                raise MalformedError("not_canonical", where=where, reason="integer over 2^53-1")
+        case list() | tuple():
+            for item in value:
+                _check_canonical(item, where, depth + 1)
+        case dict():
+            for key, item in value.items():
+                if not isinstance(key, str):
+                    raise MalformedError("not_canonical", where=where, reason="key is not text")
+                _check_canonical(key, where, depth + 1)
+                _check_canonical(item, where, depth + 1)
+        case _:
+            raise MalformedError("not_canonical", where=where, reason=type(value).__name__)
+
+
+def _sort_keys(value: Any) -> Any:
+    """Order keys by UTF-16 code units (RFC 8785 section 3.2.3)."""
+    if isinstance(value, dict):
+        return {k: _sort_keys(value[k]) for k in sorted(value, key=_utf16)}
+    if isinstance(value, list | tuple):
+        return [_sort_keys(item) for item in value]
+    return value
+
+
+def _utf16(key: str) -> bytes:
+    return key.encode("utf-16-be")

@@ -1,0 +1,122 @@
+"""One tree of errors.
+
+Every failure is an ``EcertError`` with a stable ``code``. The sentences shown to people are data:
+``messages/*.toml`` beside this file (and in each service's package) hold, for each code, one
+sentence in Chinese and one in English that say what happened, where, and what to do. A sentence may
+name details in braces; a detail never carries a secret or a personal claim's value.
+"""
+
+import tomllib
+from functools import cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Literal
+
+Language = Literal["zh", "en"]
+MESSAGE_PACKAGES = ("ecert", "registry", "wallet", "verifier", "networks")
+
+
+class EcertError(Exception):
+    """The root of all errors of this project.
+
+    Args:
+        code: Stable snake_case identifier, a key of a message table.
+        details: Values for the sentence: where it happened, which limit, what was found.
+    """
+
+    def __init__(self, code: str, **details: object) -> None:
+        super().__init__(code)
+        self.code = code
+        self.details = details
+
+    def message(self, language: Language = "en") -> str:
+        """Return the sentence for people in ``language``."""
+        template = messages()[self.code][language]
+        return template.format_map(_Details(self.details))
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message('en')}"
+
+
+class MalformedError(EcertError):
+    """Input cannot be read: wrong form, over a bound, not what it claims to be (step 0)."""
+
+
+class SignatureInvalidError(EcertError):
+    """A signature does not verify, or its algorithm is not allowed for its key (step 1)."""
+
+
+class ProofError(EcertError):
+    """An inclusion proof does not lead to its root (step 2)."""
+
+
+class AnchorError(EcertError):
+    """The root is not anchored, or not as the receipt says (step 3)."""
+
+
+class AuthorityError(EcertError):
+    """The issuing department lacked the right at that block (steps 4 and 5)."""
+
+
+class StatusError(EcertError):
+    """The document was revoked or suspended (step 6)."""
+
+
+class ValidityError(EcertError):
+    """The document is expired or not yet valid (step 7)."""
+
+
+class HolderBindingError(EcertError):
+    """The holder's proof is missing or does not hold (step 8)."""
+
+
+class ContentError(EcertError):
+    """The content does not fit its kind's schema (step 9)."""
+
+
+class IdentifierError(EcertError):
+    """An identifier's form or check character is wrong."""
+
+
+class KindError(EcertError):
+    """A kind is unknown, or its data file is wrong."""
+
+
+class TrustError(EcertError):
+    """A trust file is expired, unsigned, signed by too few, or older than the pinned one."""
+
+
+class UnavailableError(EcertError):
+    """A source (node, registry, snapshot) could not answer; never means "invalid"."""
+
+
+class _Details(dict[str, object]):
+    def __missing__(self, key: str) -> str:
+        return f"<{key}>"
+
+
+@cache
+def messages() -> dict[str, dict[Language, str]]:
+    """Return all message tables of the installed packages, merged.
+
+    Raises:
+        RuntimeError: Two tables define the same code (a defect of the build, not of input).
+    """
+    merged: dict[str, dict[Language, str]] = {}
+    for package in MESSAGE_PACKAGES:
+        for file in _message_files(package):
+            for code, sentences in tomllib.loads(file.read_text("utf-8")).items():
+                if code in merged:
+                    raise RuntimeError(f"message code {code} is defined twice ({file.name})")
+                merged[code] = sentences
+    return merged
+
+
+def _message_files(package: str) -> list[Traversable]:
+    try:
+        folder = resources.files(package) / "messages"
+    except ModuleNotFoundError:
+        return []
+    if not folder.is_dir():
+        return []
+    return sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)

@@ -1,0 +1,73 @@
+"""Every bound on what is parsed, in one place, each with its unit.
+
+A bound is named where it is applied, so that an error can say which limit was met.
+"""
+
+KIB = 1024
+MIB = 1024 * KIB
+
+MAX_JSON_DEPTH = 16
+"""Nesting levels of objects and arrays in any JSON that is parsed."""
+
+MAX_SD_JWT_BYTES = 128 * KIB
+"""An SD-JWT with all its disclosures and key binding, as text."""
+
+MAX_DISCLOSURES = 256
+"""Disclosures in one SD-JWT, decoys in ``_sd`` not counted."""
+
+MAX_DIGESTS = 1024
+"""Digests (real and decoy) referenced by one SD-JWT."""
+
+MAX_CARD_CHARS = 3 * KIB
+"""A card's text; QR version 25-L holds 1,853 alphanumeric characters."""
+
+MAX_DOCUMENT_FILE_BYTES = 1 * MIB
+"""A ``.ecert.json`` file."""
+
+MAX_PDF_BYTES = 16 * MIB
+"""A PDF given to the verifier."""
+
+MAX_PDF_ATTACHMENT_BYTES = 1 * MIB
+"""One attachment of a PDF after decompression."""
+
+MAX_IMAGE_BYTES = 16 * MIB
+"""A PNG or JPG given to the verifier."""
+
+MAX_IMAGE_PIXELS = 40_000_000
+"""Width times height of an image before it is decoded."""
+
+MAX_IMPORT_BYTES = 32 * MIB
+"""A CSV or Excel file given to the registry."""
+
+MAX_IMPORT_UNZIPPED_BYTES = 256 * MIB
+"""An Excel file's content after decompression."""
+
+MAX_IMPORT_ROWS = 100_000
+"""Rows in one CSV or Excel file."""
+
+MAX_FIELD_CHARS = 1_000
+"""One text field of a row or claim."""
+
+MAX_TRUST_FILE_BYTES = 256 * KIB
+"""A trust file."""
+
+MAX_SNAPSHOT_BYTES = 1024 * MIB
+"""An offline snapshot's database."""
+
+MAX_RPC_BYTES = 16 * MIB
+"""One answer of a JSON-RPC node."""
+
+MAX_TREE_SIZE = 1 << 20
+"""Leaves in one Merkle tree."""
+
+CARD_TREE_SIZE = 1 << 10
+"""Leaves in a batch that has cards: a path of 320 bytes still fits a QR code."""
+
+MAX_LINEAGE = 16
+"""A department and its ancestors."""
+
+STATUS_LIST_SIZE = 1 << 17
+"""Entries in a status list, the least for herd privacy (DESIGN section 6)."""
+
+MAX_STATUS_INDEX = (1 << 20) - 1
+"""Largest index the StatusRegistry contract takes."""
