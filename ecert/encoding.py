@@ -4,25 +4,59 @@ Strict both ways: what is decoded encodes back to the same bytes, so that nothin
 readings.
 """
 
-import base64
 import binascii
 import json
+import math
 import re
 from typing import Any
 
 from ecert import limits
 from ecert.errors import MalformedError
 
-_B64URL = re.compile(r"[A-Za-z0-9_-]*\Z")
+_B64_TO_URL = bytes.maketrans(b"+/", b"-_")
+_URL_TO_B64 = bytes.maketrans(b"-_+/=", b"+/!!!")  # "+", "/", "=" are foreign
+_B64_PADDING = (b"", b"", b"==", b"=")
+_B64_LAST = (b"", b"", b"AQgw", b"AEIMQUYcgkosw048")
 _CODE = re.compile(r"[0-9A-Za-z.\-]+\Z")
 _MAX_INT = (1 << 53) - 1  # RFC 8259 section 6: integers beyond lose precision elsewhere
 
 _encode_plain = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
+class _DuplicateKeyError(ValueError):
+    """Raised inside the JSON decoder; its argument is the key."""
+
+
+def _unique_pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(items)
+    if len(result) != len(items):
+        seen: set[str] = set()
+        for key, _ in items:
+            if key in seen:
+                raise _DuplicateKeyError(key)
+            seen.add(key)
+    return result
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("number out of range")
+    return value
+
+
+_decode_strict = json.JSONDecoder(
+    object_pairs_hook=_unique_pairs, parse_constant=_no_constant, parse_float=_finite
+).decode
+
+
 def b64url_encode(data: bytes) -> str:
     """Encode as base64url without padding (RFC 7515 section 2)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(data, newline=False).translate(_B64_TO_URL, b"=").decode("ascii")
 
 
 def b64url_decode(text: str, *, where: str = "value") -> bytes:
@@ -32,13 +66,13 @@ def b64url_decode(text: str, *, where: str = "value") -> bytes:
         MalformedError: ``base64url_malformed`` for a foreign character, padding, an impossible
             length, or non-zero trailing bits.
     """
-    if _B64URL.match(text) is None or len(text) % 4 == 1:
-        raise MalformedError("base64url_malformed", where=where)
+    rest = len(text) & 3
     try:
-        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except (binascii.Error, ValueError) as error:
+        encoded = text.encode("ascii").translate(_URL_TO_B64)
+        data = binascii.a2b_base64(encoded + _B64_PADDING[rest], strict_mode=True)
+    except ValueError as error:  # UnicodeEncodeError and binascii.Error are ValueErrors
         raise MalformedError("base64url_malformed", where=where) from error
-    if len(text) % 4 and b64url_encode(data)[-1] != text[-1]:
+    if rest and encoded[-1] not in _B64_LAST[rest]:
         raise MalformedError("base64url_malformed", where=where)
     return data
 
@@ -75,25 +109,21 @@ def json_decode(data: bytes | str, *, where: str, max_bytes: int) -> Any:
     if isinstance(data, bytes):
         data = utf8_decode(data, where=where)
     _check_depth(data, where)
-
-    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        result = dict(items)
-        if len(result) != len(items):
-            seen: set[str] = set()
-            key = next(k for k, _ in items if k in seen or seen.add(k))  # type: ignore[func-returns-value]
-            raise MalformedError("json_duplicate_key", where=where, key=key[:64])
-        return result
-
-    def constant(name: str) -> Any:
-        raise MalformedError("json_malformed", where=where, reason=name)
-
     try:
-        return json.loads(data, object_pairs_hook=pairs, parse_constant=constant)
+        value = _decode_strict(data)
+        if "\\u" in data or not data.isascii():
+            json_encode(value).encode("utf-8")  # a lone surrogate has no UTF-8 form
+    except _DuplicateKeyError as error:
+        key = error.args[0][:64].encode("utf-8", "replace").decode("utf-8")
+        raise MalformedError("json_duplicate_key", where=where, key=key) from error
     except RecursionError as error:
         raise MalformedError("json_too_deep", where=where, limit=limits.MAX_JSON_DEPTH) from error
+    except UnicodeEncodeError as error:
+        raise MalformedError("json_malformed", where=where, reason="lone surrogate") from error
     except ValueError as error:  # JSONDecodeError, or an integer of over 4,300 digits
-        reason = getattr(error, "msg", "number too long")
+        reason = getattr(error, "msg", str(error))[:64]
         raise MalformedError("json_malformed", where=where, reason=reason) from error
+    return value
 
 
 def utf8_decode(data: bytes, *, where: str) -> str:

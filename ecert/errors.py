@@ -46,6 +46,10 @@ class SignatureInvalidError(EcertError):
     """A signature does not verify, or its algorithm is not allowed for its key (step 1)."""
 
 
+class DisclosureError(SignatureInvalidError):
+    """A disclosure is not what the issuer signed: unreferenced, doubled, in conflict (step 1)."""
+
+
 class ProofError(EcertError):
     """An inclusion proof does not lead to its root (step 2)."""
 
