@@ -71,3 +71,27 @@ STATUS_LIST_SIZE = 1 << 17
 
 MAX_STATUS_INDEX = (1 << 20) - 1
 """Largest index the StatusRegistry contract takes."""
+
+MAX_CARD_DEPTH = 6
+"""Nesting levels of arrays, maps and tags in a card."""
+
+MAX_CARD_CLAIMS = 32
+"""Claims of one card."""
+
+MAX_CARD_TEXT_CHARS = 500
+"""One text claim of a card."""
+
+MAX_CARD_CHALLENGE_BYTES = 32
+"""A verifier's challenge in a card holder's proof."""
+
+CARD_PROOF_SECONDS = 60
+"""How long a card holder's proof is valid."""
+
+CARD_PROOF_AHEAD_SECONDS = 5
+"""How far ahead of the verifier's clock a proof's time may lie."""
+
+REPLAY_CACHE_SECONDS = 120
+"""How long a verifier remembers a proof it accepted; more than a proof's life on both sides."""
+
+REPLAY_CACHE_ENTRIES = 100_000
+"""Proofs remembered at once by the cache in memory."""
