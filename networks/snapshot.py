@@ -1,0 +1,138 @@
+"""The embedded chain's snapshot: checked before it is trusted, on disk before it is relied on.
+
+A dump taken while a block is being made can be torn: its accounts hold the effects of a transaction
+that its blocks do not (seen in one of five dumps under load). Every effect raises its sender's
+nonce, so a dump whose nonces and blocks count the same transactions is whole.
+"""
+
+import contextlib
+import gzip
+import json
+import os
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ecert.errors import MalformedError, UnavailableError
+
+_NO_CODE = ("0x", None)
+
+
+@dataclass(frozen=True)
+class BlockRef:
+    """One block of the chain.
+
+    Attributes:
+        number: Its height.
+        hash: Its hash, 32 bytes.
+        state_root: The root of the state after it, 32 bytes.
+        timestamp: Its time, in Unix seconds.
+    """
+
+    number: int
+    hash: bytes
+    state_root: bytes
+    timestamp: int
+
+    @classmethod
+    def from_rpc(cls, block: dict[str, Any]) -> "BlockRef":
+        """Read a block as JSON-RPC gives it."""
+        return cls(
+            int(block["number"], 16),
+            bytes.fromhex(block["hash"][2:]),
+            bytes.fromhex(block["stateRoot"][2:]),
+            int(block["timestamp"], 16),
+        )
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The state of a chain at its best block, as the node dumped it.
+
+    Attributes:
+        text: The JSON text that the node loads.
+        number: The best block's height.
+        header: The best block's header.
+        whole: Whether accounts and blocks agree on the transactions made.
+    """
+
+    text: bytes
+    number: int
+    header: dict[str, Any]
+    whole: bool
+
+    @classmethod
+    def from_dump(cls, dump: str) -> "Snapshot":
+        """Read what ``anvil_dumpState`` answered: hexadecimal of gzip of JSON.
+
+        Raises:
+            MalformedError: ``chain_snapshot_malformed``.
+        """
+        try:
+            text = gzip.decompress(bytes.fromhex(dump[2:]))
+        except (ValueError, OSError, EOFError, zlib.error) as error:
+            raise MalformedError("chain_snapshot_malformed", path="anvil_dumpState") from error
+        return cls.from_json(text, where="anvil_dumpState")
+
+    @classmethod
+    def from_json(cls, text: bytes, *, where: object) -> "Snapshot":
+        """Read a snapshot's JSON text.
+
+        Raises:
+            MalformedError: ``chain_snapshot_malformed``.
+        """
+        try:
+            state = json.loads(text)
+            number = int(state["block"]["number"], 16)
+            blocks = {int(block["header"]["number"], 16): block for block in state["blocks"]}
+            made = sum(len(block["transactions"]) for block in blocks.values())
+            sent = sum(
+                account["nonce"]
+                for account in state["accounts"].values()
+                if account.get("code") in _NO_CODE
+            )
+            best = _integer(state["best_block_number"])
+            whole = number == best == len(blocks) - 1 and made == sent
+            return cls(text, number, blocks[max(blocks)]["header"], whole)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise MalformedError("chain_snapshot_malformed", path=where) from error
+
+    def holds(self, block: dict[str, Any]) -> bool:
+        """Tell whether the best block is ``block`` as JSON-RPC gives it.
+
+        A block's hash covers its header, so equal headers are equal blocks.
+        """
+        fields = ("number", "parentHash", "stateRoot", "transactionsRoot", "timestamp", "mixHash")
+        return all(self.header.get(field) == block.get(field) for field in fields)
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Replace ``path`` by ``data`` so that after a crash either the old or the new one is there.
+
+    Raises:
+        UnavailableError: ``chain_snapshot_not_written``, for example when the disk is full; what
+            was there before is untouched.
+    """
+    beside = path.with_name(path.name + ".new")
+    try:
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise UnavailableError(
+            "chain_snapshot_not_written", path=path, reason=error.strerror
+        ) from error
+
+
+def _integer(value: object) -> int:
+    return int(value, 16) if isinstance(value, str) else int(value)  # type: ignore[call-overload]
