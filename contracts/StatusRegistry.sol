@@ -33,7 +33,7 @@ contract StatusRegistry is IStatusRegistry, RegistryClient {
         uint32 list,
         uint32[] calldata indices,
         uint8 status
-    ) external whenOpen {
+    ) external {
         _authorise(actor, department);
         if (status > SUSPENDED) revert UnknownStatus(status);
         if (indices.length == 0) revert NoIndices();
@@ -46,7 +46,7 @@ contract StatusRegistry is IStatusRegistry, RegistryClient {
     }
 
     /// @inheritdoc IStatusRegistry
-    function revokeDigest(bytes20 actor, bytes20 department, bytes32 digest) external whenOpen {
+    function revokeDigest(bytes20 actor, bytes20 department, bytes32 digest) external {
         _authorise(actor, department);
         if (digest == 0) revert ZeroDigest();
         if (_digests[department][digest] != 0) return;
@@ -55,7 +55,7 @@ contract StatusRegistry is IStatusRegistry, RegistryClient {
     }
 
     /// @inheritdoc IStatusRegistry
-    function revokeRoot(bytes20 actor, bytes20 department, bytes32 root) external whenOpen {
+    function revokeRoot(bytes20 actor, bytes20 department, bytes32 root) external {
         _authorise(actor, department);
         if (root == 0) revert ZeroDigest();
         if (_roots[department][root] != 0) return;

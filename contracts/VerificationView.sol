@@ -47,6 +47,8 @@ struct Facts {
     address departmentSuccessor;
     address anchorSuccessor;
     address statusSuccessor;
+    /// Where a department registry is closed, its rights end in this block.
+    uint64 departmentClosedAt;
 }
 
 /// @title VerificationView
@@ -93,6 +95,7 @@ contract VerificationView {
         facts.departmentSuccessor = _successorOf(address(departments));
         facts.anchorSuccessor = _successorOf(address(anchors));
         facts.statusSuccessor = _successorOf(address(status));
+        facts.departmentClosedAt = departments.closedAt();
     }
 
     function _lineage(bytes20 department, bytes32 kind, uint64 atBlock)

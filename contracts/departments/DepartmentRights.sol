@@ -12,14 +12,14 @@ abstract contract DepartmentRights is DepartmentStore {
     uint8 private constant SUITE_SM2 = 3;
 
     /// @inheritdoc IDepartmentRegistry
-    function grantKind(bytes20 actor, bytes20 department, bytes32 kind) external whenOpen {
+    function grantKind(bytes20 actor, bytes20 department, bytes32 kind) external {
         _authoriseAbove(actor, department);
         _requireNotDissolved(department);
         _grantKind(actor, department, kind);
     }
 
     /// @inheritdoc IDepartmentRegistry
-    function withdrawKind(bytes20 actor, bytes20 department, bytes32 kind) external whenOpen {
+    function withdrawKind(bytes20 actor, bytes20 department, bytes32 kind) external {
         _authoriseAbove(actor, department);
         _departments[department].kinds[kind].close();
         _log(KindWithdrawn.selector, department, kind, abi.encode(actor));
@@ -27,9 +27,7 @@ abstract contract DepartmentRights is DepartmentStore {
 
     /// @inheritdoc IDepartmentRegistry
     function grantRole(bytes20 actor, bytes20 department, Role role, address account)
-        external
-        whenOpen
-    {
+        external {
         _authorise(actor, department);
         _requireNotDissolved(department);
         _grantRole(actor, department, role, account);
@@ -37,9 +35,7 @@ abstract contract DepartmentRights is DepartmentStore {
 
     /// @inheritdoc IDepartmentRegistry
     function withdrawRole(bytes20 actor, bytes20 department, Role role, address account)
-        external
-        whenOpen
-    {
+        external {
         _authorise(actor, department);
         _departments[department].roles[role][account].close();
         _logRole(RoleWithdrawn.selector, actor, department, role, account);
@@ -47,9 +43,7 @@ abstract contract DepartmentRights is DepartmentStore {
 
     /// @inheritdoc IDepartmentRegistry
     function registerKey(bytes20 department, bytes32 keyId, uint8 suite, bytes32 x, bytes32 y)
-        external
-        whenOpen
-    {
+        external {
         _requireHolds(department, Role.Admin, msg.sender);
         if (keyId == 0) revert ZeroKey();
         if (suite < SUITE_ES256 || suite > SUITE_SM2) revert UnknownSuite(suite);
@@ -70,7 +64,7 @@ abstract contract DepartmentRights is DepartmentStore {
     }
 
     /// @inheritdoc IDepartmentRegistry
-    function withdrawKey(bytes20 actor, bytes20 department, bytes32 keyId) external whenOpen {
+    function withdrawKey(bytes20 actor, bytes20 department, bytes32 keyId) external {
         _authorise(actor, department);
         _knownKey(department, keyId).history.close();
         _log(KeyWithdrawn.selector, department, keyId, abi.encode(actor));
@@ -78,9 +72,7 @@ abstract contract DepartmentRights is DepartmentStore {
 
     /// @inheritdoc IDepartmentRegistry
     function compromiseKey(bytes20 actor, bytes20 department, bytes32 keyId, uint64 sinceBlock)
-        external
-        whenOpen
-    {
+        external {
         _authorise(actor, department);
         Key storage key = _knownKey(department, keyId);
         uint64 marked = key.compromisedSince;

@@ -101,14 +101,14 @@ abstract contract DepartmentStore is IDepartmentRegistry, CouncilDelayed {
         _authorise(actor, department);
     }
 
-    /// @dev A closed registry authorises nobody: there, nothing could be withdrawn any more.
+    /// @dev The path that every anchor takes. Rights stay readable here once the registry is closed;
+    /// verifiers count them as ended at {closedAt}.
     function _holds(bytes20 department, Role role, address account) internal view returns (bool) {
-        return !_isClosed() && _departments[department].roles[role][account].inForce()
+        return _departments[department].roles[role][account].inForce()
             && _suspendedAtOrAbove(department) == 0;
     }
 
     function _requireHolds(bytes20 department, Role role, address account) internal view {
-        _requireOpen();
         if (!_departments[department].roles[role][account].inForce()) {
             _requireKnown(department);
             revert NotAuthorised(department, role, account);
@@ -120,7 +120,7 @@ abstract contract DepartmentStore is IDepartmentRegistry, CouncilDelayed {
     /// @dev The nearest suspended department from `department` up, or 0.
     function _suspendedAtOrAbove(bytes20 department) internal view returns (bytes20) {
         while (department != 0) {
-            Node memory node = _departments[department].node;
+            Node storage node = _departments[department].node;
             if (node.suspendedSince != 0) return department;
             department = node.parent;
         }

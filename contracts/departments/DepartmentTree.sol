@@ -19,7 +19,7 @@ abstract contract DepartmentTree is DepartmentRights {
         string calldata name,
         bytes32[] calldata kinds,
         address admin
-    ) external whenOpen {
+    ) external {
         if (parent == COUNCIL) _consumeCouncilAct();
         else _requireHolds(parent, Role.Admin, msg.sender);
         if (department == 0) revert ZeroDepartment();
@@ -39,7 +39,7 @@ abstract contract DepartmentTree is DepartmentRights {
     }
 
     /// @inheritdoc IDepartmentRegistry
-    function suspend(bytes20 actor, bytes20 department) external whenOpen {
+    function suspend(bytes20 actor, bytes20 department) external {
         _requireKnown(department);
         if (actor == COUNCIL) {
             _requireCouncil();
@@ -58,7 +58,7 @@ abstract contract DepartmentTree is DepartmentRights {
     }
 
     /// @inheritdoc IDepartmentRegistry
-    function lift(bytes20 actor, bytes20 department) external whenOpen {
+    function lift(bytes20 actor, bytes20 department) external {
         _requireKnown(department);
         _requireNotDissolved(department);
         Department storage suspended = _departments[department];
@@ -76,7 +76,7 @@ abstract contract DepartmentTree is DepartmentRights {
     }
 
     /// @inheritdoc IDepartmentRegistry
-    function move(bytes20 actor, bytes20 department, bytes20 newParent) external whenOpen {
+    function move(bytes20 actor, bytes20 department, bytes20 newParent) external {
         if (newParent == _departments[department].node.parent) {
             _requireKnown(department);
             revert SameParent(department, newParent);
@@ -86,7 +86,7 @@ abstract contract DepartmentTree is DepartmentRights {
     }
 
     /// @inheritdoc IDepartmentRegistry
-    function merge(bytes20 actor, bytes20 department, bytes20 into) external whenOpen {
+    function merge(bytes20 actor, bytes20 department, bytes20 into) external {
         if (into == 0) revert ZeroDepartment();
         _authoriseMove(actor, department, into);
         _requireNotDissolved(into);

@@ -47,6 +47,9 @@ interface ICouncilDelayed {
     /// @notice Who takes over; the zero address while the contract is open.
     function successor() external view returns (address);
 
+    /// @notice The block in which the contract was closed; 0 while it is open.
+    function closedAt() external view returns (uint64);
+
     /// @notice The council.
     function council() external view returns (address);
 

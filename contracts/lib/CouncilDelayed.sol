@@ -15,14 +15,9 @@ abstract contract CouncilDelayed is ICouncilDelayed, HashChained {
     uint64 public constant MAX_DELAY = 30 days;
 
     address private _successor;
+    uint64 private _closedAt;
     uint64 private immutable _delay;
     mapping(bytes32 act => uint64 eta) private _etas;
-
-    /// @dev Refuses the call once the contract is closed.
-    modifier whenOpen() {
-        _requireOpen();
-        _;
-    }
 
     constructor(uint64 delay_) {
         if (delay_ > MAX_DELAY) revert DelayTooLong(delay_);
@@ -30,7 +25,7 @@ abstract contract CouncilDelayed is ICouncilDelayed, HashChained {
     }
 
     /// @inheritdoc ICouncilDelayed
-    function schedule(bytes calldata callData) external whenOpen returns (bytes32 act) {
+    function schedule(bytes calldata callData) external returns (bytes32 act) {
         _requireCouncil();
         if (_delay == 0) revert DelayIsZero();
         act = keccak256(callData);
@@ -42,7 +37,7 @@ abstract contract CouncilDelayed is ICouncilDelayed, HashChained {
     }
 
     /// @inheritdoc ICouncilDelayed
-    function cancel(bytes32 act) external whenOpen {
+    function cancel(bytes32 act) external {
         _requireCouncil();
         if (_etas[act] == 0) revert ActNotScheduled(act);
         delete _etas[act];
@@ -50,11 +45,13 @@ abstract contract CouncilDelayed is ICouncilDelayed, HashChained {
     }
 
     /// @inheritdoc ICouncilDelayed
-    function close(address successor_) external whenOpen {
+    function close(address successor_) external {
         _consumeCouncilAct();
         if (successor_ == address(0)) revert ZeroAccount();
         _successor = successor_;
+        _closedAt = SafeCast.toUint64(block.number);
         _log(Closed.selector, _topic(successor_), "");
+        _seal();
     }
 
     /// @inheritdoc ICouncilDelayed
@@ -65,6 +62,11 @@ abstract contract CouncilDelayed is ICouncilDelayed, HashChained {
     /// @inheritdoc ICouncilDelayed
     function successor() external view returns (address) {
         return _successor;
+    }
+
+    /// @inheritdoc ICouncilDelayed
+    function closedAt() external view returns (uint64) {
+        return _closedAt;
     }
 
     /// @inheritdoc ICouncilDelayed
@@ -93,11 +95,7 @@ abstract contract CouncilDelayed is ICouncilDelayed, HashChained {
         if (msg.sender != council()) revert NotCouncil(msg.sender);
     }
 
-    function _isClosed() internal view returns (bool) {
-        return _successor != address(0);
-    }
-
-    function _requireOpen() internal view {
-        if (_isClosed()) revert IsClosed(_successor);
+    function _refuse() internal view override {
+        revert IsClosed(_successor);
     }
 }

@@ -9,17 +9,13 @@ struct Interval {
     uint64 until;
 }
 
-/// @notice An append-only list of intervals. The newest one shares a slot with the count, so that
+/// @notice An append-only list of intervals. The newest one shares a slot with their count, so that
 /// "is it in force now" costs one storage read; older ones are kept under their index for good, so
 /// that a storage proof at any later block still shows them.
 struct History {
-    /// Intervals opened so far, the newest included.
-    uint64 count;
-    /// First block of the newest interval.
-    uint64 from;
-    /// First block after the newest interval; 0 while it lasts.
-    uint64 until;
-    /// Older intervals by index, `from` in the low 64 bits, `until` in the next 64.
+    /// The newest interval, packed, and above it the number of intervals, this one included.
+    uint256 newest;
+    /// Older intervals by index. Packed: `from` in the low 64 bits, `until` in the next 64.
     mapping(uint256 index => uint256 packed) past;
 }
 
@@ -37,28 +33,32 @@ library Histories {
     /// @notice It was closed in this very block; the closing stands until the next block.
     error ClosedInThisBlock(uint64 blockNumber);
 
+    uint256 private constant UNTIL_SHIFT = 64;
+    uint256 private constant COUNT_SHIFT = 128;
+
     /// @notice Opens an interval of a right at this block.
     /// @dev Requires that none is open and that none was closed in this block.
     function open(History storage self) internal {
-        uint64 count = self.count;
+        uint256 newest = self.newest;
+        uint256 count = newest >> COUNT_SHIFT;
         uint64 now_ = _blockNumber();
         if (count != 0) {
-            uint64 until = self.until;
-            if (until == 0) revert AlreadyInForce(self.from);
-            if (until == now_) revert ClosedInThisBlock(now_);
-            self.past[count - 1] = uint256(self.from) | (uint256(until) << 64);
+            Interval memory last = _unpack(newest);
+            if (last.until == 0) revert AlreadyInForce(last.from);
+            if (last.until == now_) revert ClosedInThisBlock(now_);
+            self.past[count - 1] = uint128(newest);
         }
-        self.count = count + 1;
-        self.from = now_;
-        self.until = 0;
+        self.newest = ((count + 1) << COUNT_SHIFT) | now_;
     }
 
     /// @notice Opens an interval of a restriction at this block.
     /// @dev A restriction must never have to wait: where one was closed in this block, the two
     /// adjoin, and the closed one goes on. Requires that none is open.
     function impose(History storage self) internal {
-        if (self.count != 0 && self.until == _blockNumber()) {
-            self.until = 0;
+        uint256 newest = self.newest;
+        uint64 now_ = _blockNumber();
+        if (newest != 0 && _unpack(newest).until == now_) {
+            self.newest = newest ^ (uint256(now_) << UNTIL_SHIFT);
         } else {
             open(self);
         }
@@ -67,25 +67,31 @@ library Histories {
     /// @notice Closes the open interval at this block, which no longer belongs to it.
     function close(History storage self) internal {
         if (!inForce(self)) revert NotInForce();
-        self.until = _blockNumber();
+        self.newest |= uint256(_blockNumber()) << UNTIL_SHIFT;
     }
 
     /// @notice Whether an interval is open now.
-    /// @dev Blocks are stamped here, so an open interval has begun and a closed one is over.
+    /// @dev Blocks are stamped here, so an open interval has begun and a closed one is over: it is
+    /// in force iff `from` is not 0 and `until` is.
     function inForce(History storage self) internal view returns (bool) {
-        return self.from != 0 && self.until == 0;
+        uint128 newest = uint128(self.newest);
+        return newest != 0 && newest <= type(uint64).max;
     }
 
     /// @notice All intervals, oldest first.
     function intervals(History storage self) internal view returns (Interval[] memory list) {
-        uint256 count = self.count;
+        uint256 newest = self.newest;
+        uint256 count = newest >> COUNT_SHIFT;
         list = new Interval[](count);
         if (count == 0) return list;
         for (uint256 i = 0; i < count - 1; ++i) {
-            uint256 packed = self.past[i];
-            list[i] = Interval(uint64(packed), uint64(packed >> 64));
+            list[i] = _unpack(self.past[i]);
         }
-        list[count - 1] = Interval(self.from, self.until);
+        list[count - 1] = _unpack(newest);
+    }
+
+    function _unpack(uint256 packed) private pure returns (Interval memory) {
+        return Interval(uint64(packed), uint64(packed >> UNTIL_SHIFT));
     }
 
     function _blockNumber() private view returns (uint64) {
