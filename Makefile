@@ -1,0 +1,75 @@
+# The two commands are `make demo` and `make test`; each sets up what it lacks.
+# A machine needs Python 3.11 or newer and make.
+
+VENV  := .venv
+BIN   := $(VENV)/bin
+STAMP := $(VENV)/.stamps
+PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,\
+	$(if $(shell $(p) -c 'import sys; print(sys.version_info >= (3, 11) or "")' 2>/dev/null),$(p))))
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONDONTWRITEBYTECODE = 1
+export HARDHAT_DISABLE_TELEMETRY_PROMPT = true
+
+.PHONY: demo test bench setup contracts lock check-python clean
+
+demo: $(STAMP)/run $(STAMP)/npm-run  ## issue, anchor, hold, show, verify, revoke; then serve
+	@$(BIN)/python -m samples.demo --directory build/demo $(if $(ONCE),--once)
+
+test: setup  ## everything: lint, types, architecture, contracts, pytest
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+	hardhat test solidity
+	pytest $(PYTEST_ARGS)
+
+bench: setup  ## the figures of docs/benchmarks.md, beside the peers', in one run
+	@$(BIN)/python -m benchmarks
+
+setup: $(STAMP)/dev $(STAMP)/npm-dev  ## all that tests need
+
+contracts: setup  ## compile the contracts and write ecert/chain/artifacts
+	npm run --silent build:contracts
+
+lock: $(STAMP)/dev  ## write the lock files anew from pyproject.toml
+	$(call compile,-o requirements/run.lock)
+	$(call compile,--extra dev -o requirements/dev.lock)
+compile = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml requirements/build.in $(1)
+
+clean:
+	rm -rf build $(VENV) node_modules
+
+check-python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and was not found on PATH." \
+	  "Install it, or run: make PYTHON=/path/to/python3" >&2; exit 1; }
+
+$(STAMP): | check-python
+	@echo "Creating the Python environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@mkdir -p $@
+
+install = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+package = $(install) --no-build-isolation --no-deps --editable .
+
+$(STAMP)/run: requirements/run.lock pyproject.toml | $(STAMP)
+	@echo "Installing what running needs (pinned, with hashes)"
+	@test -e $(STAMP)/dev || $(install) --require-hashes -r requirements/run.lock
+	@$(package)
+	@touch $@
+
+$(STAMP)/dev: requirements/dev.lock pyproject.toml | $(STAMP)
+	@echo "Installing what testing needs (pinned, with hashes)"
+	@$(install) --require-hashes -r requirements/dev.lock
+	@$(package)
+	@touch $@
+
+$(STAMP)/npm-run: package-lock.json $(STAMP)/run
+	@echo "Installing the embedded chain and the font (pinned, with hashes)"
+	@test -e $(STAMP)/npm-dev || npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(STAMP)/npm-dev: package-lock.json $(STAMP)/dev
+	@echo "Installing the contract toolchain (pinned, with hashes)"
+	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
