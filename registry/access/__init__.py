@@ -1,0 +1,1 @@
+"""Officers and systems: credentials, roles, what they may do."""

@@ -1,0 +1,1 @@
+"""Trees of digests, their receipts and published leaves."""

@@ -1,0 +1,1 @@
+"""Handing documents over to wallets."""

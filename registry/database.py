@@ -1,0 +1,127 @@
+"""The database: one engine, and transactions at the edge.
+
+Services take a session and never commit. Whoever serves a request, a command or a worker's step
+opens ``Database.transaction``, and that commits or rolls back.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+from sqlmodel import Session, create_engine
+
+from ecert.errors import EcertError, UnavailableError
+from registry.errors import RegistryError
+
+BUSY_SECONDS = 30
+"""How long a writer waits for another one on SQLite."""
+
+Id = sa.String(32)
+BigId = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+"""An integer primary key that counts up; SQLite does so for INTEGER only."""
+
+
+class StrEnumType(sa.types.TypeDecorator[StrEnum]):
+    """A ``StrEnum`` kept as its text, without a database type of its own."""
+
+    impl = sa.String
+    cache_ok = True
+
+    def __init__(self, kind: type[StrEnum]) -> None:
+        super().__init__(16)
+        self.kind = kind
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str | None:
+        """Return the text to store."""
+        del dialect
+        return None if value is None else self.kind(value).value
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> StrEnum | None:
+        """Return the member stored."""
+        del dialect
+        return None if value is None else self.kind(value)
+
+
+class Database:
+    """An engine with its transactions.
+
+    Args:
+        url: SQLAlchemy URL; SQLite files get WAL, foreign keys and a busy timeout.
+    """
+
+    def __init__(self, url: str) -> None:
+        sqlite = url.startswith("sqlite")
+        arguments: dict[str, Any] = {"check_same_thread": False} if sqlite else {}
+        self.engine = create_engine(url, connect_args=arguments, pool_pre_ping=not sqlite)
+        self._writer = self.engine
+        if sqlite:
+            sa.event.listen(self.engine, "connect", _configure_sqlite)
+            sa.event.listen(self.engine, "begin", _begin_sqlite)
+            self._writer = self.engine.execution_options(writes=True)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Give a session whose work is committed at the end, or undone by an error.
+
+        On SQLite the write lock is taken at the start: a transaction that read first and then wants
+        to write would otherwise fail when another one has written meanwhile.
+
+        Raises:
+            UnavailableError: ``database_unavailable``.
+        """
+        with self._open(self._writer) as session:
+            try:
+                yield session
+            except RegistryError as error:
+                if error.keeps_changes:
+                    session.commit()
+                raise
+            session.commit()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Give a session that sees one state of the database and writes nothing.
+
+        Raises:
+            UnavailableError: ``database_unavailable``.
+        """
+        with self._open(self.engine) as session:
+            yield session
+
+    @contextmanager
+    def _open(self, engine: sa.Engine) -> Iterator[Session]:
+        try:
+            with Session(engine, expire_on_commit=False) as session:
+                yield session
+        except EcertError:
+            raise
+        except OperationalError as error:
+            # The statement's parameters may hold personal data: they stay out of the message.
+            raise UnavailableError("database_unavailable", reason=str(error.orig)[:200]) from None
+
+    def dispose(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def _configure_sqlite(connection: Any, record: object) -> None:
+    del record
+    connection.isolation_level = None  # transactions are begun by _begin_sqlite alone
+    for pragma in (
+        "journal_mode=WAL",
+        # A commit must survive a power failure: what is signed in the database decides what may
+        # be sent to the chain.
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"busy_timeout={BUSY_SECONDS * 1000}",
+        "cache_size=-65536",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,1 @@
+"""Transactions on their way to the chain, exactly once each."""

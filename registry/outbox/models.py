@@ -1,0 +1,109 @@
+"""The outbox: transactions that the registry wants on the chain, and what it knows of the chain."""
+
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from registry.clock import unix_now
+from registry.database import BigId, StrEnumType
+
+
+class TransactionState(StrEnum):
+    """How far a transaction has come."""
+
+    QUEUED = "queued"
+    PREPARED = "prepared"
+    """Nonce and signed bytes are fixed: whatever happens, only these bytes are sent."""
+    BROADCAST = "broadcast"
+    MINED = "mined"
+    FINAL = "final"
+    FAILED = "failed"
+    """The chain refused it; it changed nothing there."""
+
+
+LIVE_STATES = (
+    TransactionState.QUEUED,
+    TransactionState.PREPARED,
+    TransactionState.BROADCAST,
+    TransactionState.MINED,
+)
+
+
+class Purpose(StrEnum):
+    """What a transaction is for; decides what follows when it is final or has failed."""
+
+    ADMIT = "admit"
+    ROLE = "role"
+    KEY = "key"
+    KIND = "kind"
+    SUSPENSION = "suspension"
+    SCHEDULE = "schedule"
+    ANCHOR = "anchor"
+    STATUS = "status"
+
+
+class Transaction(SQLModel, table=True):
+    """A contract call to be made exactly once, in the order of ``id`` for each account."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        sa.Index("ix_outbox_state", "state", "id"),
+        sa.Index("ix_outbox_account_nonce", "account", "nonce"),
+        sa.Index("ix_outbox_block", "block"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
+    account: str = Field(foreign_key="account.address", max_length=42)
+    purpose: Purpose = Field(sa_type=StrEnumType(Purpose))
+    call: str = Field(max_length=40)
+    """Name of the contract call, as ``registry.chain.calls`` knows it."""
+    arguments: dict[str, Any] = Field(sa_type=sa.JSON)
+    after_id: int | None = Field(default=None, sa_type=sa.BigInteger)
+    """Another transaction that must be final before; if that fails, so does this."""
+    delay: int = 0
+    """Seconds to wait after it (the council's delay)."""
+    nonce: int | None = Field(default=None, sa_type=sa.BigInteger)
+    raw: bytes | None = Field(default=None, sa_type=sa.LargeBinary)
+    hash: str | None = Field(default=None, max_length=66)
+    state: TransactionState = Field(
+        default=TransactionState.QUEUED, sa_type=StrEnumType(TransactionState)
+    )
+    block: int | None = Field(default=None, sa_type=sa.BigInteger)
+    block_time: int | None = Field(default=None, sa_type=sa.BigInteger)
+    error: str | None = Field(default=None, max_length=500)
+    attempts: int = 0
+    created_at: int = Field(default_factory=unix_now, sa_type=sa.BigInteger)
+    updated_at: int = Field(default_factory=unix_now, sa_type=sa.BigInteger)
+
+
+class ChainDeployment(SQLModel, table=True):
+    """The chain and the contracts that this registry writes to."""
+
+    __tablename__ = "chain_deployment"
+
+    id: int = Field(default=1, primary_key=True)
+    chain_id: int = Field(sa_type=sa.BigInteger)
+    genesis_hash: bytes = Field(sa_type=sa.LargeBinary)
+    engine: str = Field(max_length=16)
+    departments: str = Field(max_length=42)
+    anchors: str = Field(max_length=42)
+    statuses: str = Field(max_length=42)
+    view: str = Field(max_length=42)
+    council_delay: int = Field(sa_type=sa.BigInteger)
+    block: int = Field(sa_type=sa.BigInteger)
+
+
+class ChainCheckpoint(SQLModel, table=True):
+    """The newest final block, with the operator's signature over it."""
+
+    __tablename__ = "chain_checkpoint"
+
+    id: int = Field(default=1, primary_key=True)
+    chain_id: int = Field(sa_type=sa.BigInteger)
+    number: int = Field(sa_type=sa.BigInteger)
+    hash: bytes = Field(sa_type=sa.LargeBinary)
+    state_root: bytes = Field(sa_type=sa.LargeBinary)
+    time: int = Field(sa_type=sa.BigInteger)
+    signed: bytes = Field(sa_type=sa.LargeBinary)

@@ -1,0 +1,108 @@
+"""What a deployment chooses, read from ``REGISTRY_*``: production by default, no secret default."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from registry.errors import SettingsError
+
+_HOUR = 3600
+_MIN_PASSPHRASE_CHARS = 12
+
+
+class Settings(BaseSettings):
+    """All settings of the registry.
+
+    Attributes:
+        directory: Holds the database, the trust file and an embedded chain.
+        origin: The registry's bare https origin, ``iss`` of all documents.
+        environment: ``development`` allows an http origin and short council delays.
+        passphrase: Opens the key store; or ``passphrase_file`` names a file that holds it.
+        database_url: SQLAlchemy URL; a SQLite file in ``directory`` when not given.
+        rpc_url: JSON-RPC address of a node; the embedded chain when not given.
+        council_delay: Seconds that acts of the council wait, fixed when contracts are deployed.
+        batch_seconds: A batch closes this long after its oldest document was signed, if not full.
+        batch_leaves: A batch closes when it has this many leaves.
+        batch_minimum: Smaller batches are filled up to this size with random leaves.
+        resign_after: A document that waited this long for its anchor is signed anew.
+        paper_cards: Whether a card without a holder's key is made with each paper document.
+        claim_code_seconds: How long a claim code lives.
+        claim_code_attempts: How many refused tries end a claim code.
+        poll_seconds: How long an idle worker waits.
+        sign_chunk: Documents that are signed in one database transaction.
+        heartbeat_seconds: How often the checkpoint of a quiet embedded chain is signed again.
+        host: Where the web service listens.
+        port: The same.
+        metrics_token: Bearer token for metrics read from another machine.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="REGISTRY_", extra="forbid", frozen=True)
+
+    directory: Path
+    origin: str = Field(pattern=r"^https?://[a-z0-9.\-]+(:[0-9]{1,5})?$", max_length=200)
+    environment: Literal["production", "development"] = "production"
+    passphrase: SecretStr | None = None
+    passphrase_file: Path | None = None
+    database_url: str | None = None
+    rpc_url: str | None = None
+    council_delay: int = Field(default=48 * _HOUR, ge=0)
+    batch_seconds: float = Field(default=3.0, ge=0)
+    batch_leaves: int = Field(default=1024, ge=1, le=1024)
+    batch_minimum: int = Field(default=64, ge=1, le=1024)
+    resign_after: int = Field(default=20 * _HOUR, ge=60, lt=24 * _HOUR)
+    paper_cards: bool = True
+    claim_code_seconds: int = Field(default=14 * 24 * _HOUR, ge=60)
+    claim_code_attempts: int = Field(default=5, ge=1)
+    poll_seconds: float = Field(default=0.2, gt=0)
+    sign_chunk: int = Field(default=500, ge=1, le=5000)
+    heartbeat_seconds: int = Field(default=60, ge=1)
+    host: str = "127.0.0.1"
+    port: int = Field(default=8480, ge=0, le=65535)
+    metrics_token: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def _production_is_https(self) -> Self:
+        if self.environment == "production" and not self.origin.startswith("https://"):
+            raise ValueError("origin must be https in production")
+        return self
+
+    @property
+    def url(self) -> str:
+        """The database's URL."""
+        return self.database_url or f"sqlite:///{self.directory / 'registry.sqlite3'}"
+
+    def read_passphrase(self) -> str:
+        """Return the key store's passphrase.
+
+        Raises:
+            SettingsError: ``passphrase_missing``, ``passphrase_unreadable``, ``passphrase_short``.
+        """
+        if self.passphrase is not None:
+            text = self.passphrase.get_secret_value()
+        elif self.passphrase_file is not None:
+            try:
+                text = self.passphrase_file.read_text("utf-8").strip("\r\n")
+            except (OSError, UnicodeDecodeError) as error:
+                raise SettingsError("passphrase_unreadable", path=self.passphrase_file) from error
+        else:
+            raise SettingsError("passphrase_missing")
+        if len(text) < _MIN_PASSPHRASE_CHARS:
+            raise SettingsError("passphrase_short", minimum=_MIN_PASSPHRASE_CHARS)
+        return text
+
+
+def load_settings(**values: object) -> Settings:
+    """Read the settings from the environment, ``values`` going before it.
+
+    Raises:
+        SettingsError: ``settings_invalid`` naming the settings, never their values.
+    """
+    try:
+        return Settings(**values)  # type: ignore[arg-type]  # validated by pydantic
+    except ValidationError as error:
+        names = ", ".join(
+            sorted({".".join(str(part) for part in e["loc"]) or e["msg"] for e in error.errors()})
+        )
+        raise SettingsError("settings_invalid", names=names) from None

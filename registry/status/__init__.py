@@ -1,0 +1,1 @@
+"""Suspension and revocation, and the lists in which they show."""

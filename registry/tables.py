@@ -1,0 +1,42 @@
+"""All tables, imported once so that their metadata is whole."""
+
+from sqlmodel import SQLModel
+
+from registry.access.models import Officer
+from registry.audit.models import AuditEntry
+from registry.batches.models import Batch
+from registry.claims.models import Claim, ClaimCode
+from registry.departments.models import (
+    Account,
+    Department,
+    KeystoreHeader,
+    KindGrant,
+    SigningKey,
+)
+from registry.documents.models import Artefact, DocumentRecord, ImportJob
+from registry.outbox.models import ChainCheckpoint, ChainDeployment, Transaction
+from registry.status.models import StatusChange, StatusList
+
+METADATA = SQLModel.metadata
+
+__all__ = [
+    "METADATA",
+    "Account",
+    "Artefact",
+    "AuditEntry",
+    "Batch",
+    "ChainCheckpoint",
+    "ChainDeployment",
+    "Claim",
+    "ClaimCode",
+    "Department",
+    "DocumentRecord",
+    "ImportJob",
+    "KeystoreHeader",
+    "KindGrant",
+    "Officer",
+    "SigningKey",
+    "StatusChange",
+    "StatusList",
+    "Transaction",
+]
