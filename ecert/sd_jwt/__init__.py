@@ -1,0 +1,31 @@
+"""SD-JWT VC: the native form of a document.
+
+RFC 9901 (Selective Disclosure for JWTs) in compact serialization, SHA-256, profiled by
+draft-ietf-oauth-sd-jwt-vc. The way through: ``issue`` (department), ``present`` (holder),
+``verify`` (verifier); ``parse``, ``verify_issuer`` and ``verify_key_binding`` are the steps of
+``verify`` for those who need what lies between them.
+"""
+
+from ecert.sd_jwt.issue import Disclosable, IssuedSdJwt, issue
+from ecert.sd_jwt.names import ClaimPath
+from ecert.sd_jwt.parse import UnverifiedSdJwt, parse
+from ecert.sd_jwt.present import disclosable_paths, disclose, present
+from ecert.sd_jwt.times import check_validity
+from ecert.sd_jwt.verify import VerifiedSdJwt, verify, verify_issuer, verify_key_binding
+
+__all__ = [
+    "ClaimPath",
+    "Disclosable",
+    "IssuedSdJwt",
+    "UnverifiedSdJwt",
+    "VerifiedSdJwt",
+    "check_validity",
+    "disclosable_paths",
+    "disclose",
+    "issue",
+    "parse",
+    "present",
+    "verify",
+    "verify_issuer",
+    "verify_key_binding",
+]
