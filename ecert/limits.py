@@ -95,3 +95,6 @@ REPLAY_CACHE_SECONDS = 120
 
 REPLAY_CACHE_ENTRIES = 100_000
 """Proofs remembered at once by the cache in memory."""
+
+MAX_KIND_FILE_BYTES = 64 * KIB
+"""A kind's data file in the catalogue."""
