@@ -82,6 +82,11 @@ class Kind:
         return f"urn:ecert:{self.code}:{self.version}"
 
     @property
+    def holder_is_person(self) -> bool:
+        """Whether a person may hold it, so that a bearer must be identified or prove a key."""
+        return self.holder != "organisation"
+
+    @property
     def properties(self) -> Mapping[str, Any]:
         """The JSON Schema of each claim by name."""
         return self.claims["properties"]  # type: ignore[no-any-return]

@@ -44,32 +44,18 @@ class Card:
     keys: Mapping[str, int]
     derived: Mapping[str, Derivation]
 
-    def content(self, claims: Mapping[str, Any], on: dt.date) -> dict[int, Any]:
-        """Return the card's claims by integer, derived ones worked out as of ``on``.
+    def select(self, claims: Mapping[str, Any], on: dt.date) -> dict[str, Any]:
+        """Return the claims that the card shows, derived ones worked out as of ``on``.
 
         A claim that the certificate lacks is left out; what a derived one needs must be there.
 
         Raises:
             ContentError: ``claim_missing``, ``claim_date_impossible`` for a derived claim.
         """
-        found: dict[int, Any] = {}
-        for name, key in self.keys.items():
+        shown: dict[str, Any] = {}
+        for name in self.keys:
             if name in self.derived:
-                found[key] = self.derived[name].value(claims, on)
+                shown[name] = self.derived[name].value(claims, on)
             elif name in claims:
-                found[key] = claims[name]
-        return found
-
-    def named(self, content: Mapping[int, Any]) -> dict[str, Any]:
-        """Return a card's claims by name, given by integer; the reverse of ``content``.
-
-        Raises:
-            ContentError: ``claim_unknown`` for an integer that the view does not define.
-        """
-        names = {key: name for name, key in self.keys.items()}
-        unknown = [key for key in content if key not in names]
-        if unknown:
-            raise ContentError(
-                "claim_unknown", claim=str(unknown[0])[:40], label=str(unknown[0])[:40]
-            )
-        return {names[key]: value for key, value in content.items()}
+                shown[name] = claims[name]
+        return shown
