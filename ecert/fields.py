@@ -1,6 +1,7 @@
 """Reading typed members out of untrusted JSON objects, each failure naming the member."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from ecert.errors import MalformedError
@@ -84,3 +85,10 @@ def hex_bytes(value: object, length: int, error: MalformedError) -> bytes:
 def hex_text(data: bytes) -> str:
     """Encode as ``0x`` and lower-case digits."""
     return "0x" + data.hex()
+
+
+def time_text(seconds: int) -> str:
+    """Return unix seconds as ISO 8601 in UTC; what no datetime can hold is cut to the nearest."""
+    return datetime.fromtimestamp(min(max(seconds, 0), MAX_TIME), UTC).strftime(
+        "%Y-%m-%dT%H:%M:%SZ"
+    )

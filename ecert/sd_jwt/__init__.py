@@ -7,13 +7,14 @@ draft-ietf-oauth-sd-jwt-vc. The way through: ``issue`` (department), ``present``
 """
 
 from ecert.sd_jwt.issue import Disclosable, IssuedSdJwt, issue
-from ecert.sd_jwt.names import ClaimPath
+from ecert.sd_jwt.names import KEY_BINDING_MAX_AGE_SECONDS, ClaimPath
 from ecert.sd_jwt.parse import UnverifiedSdJwt, parse
 from ecert.sd_jwt.present import disclosable_paths, disclose, present
 from ecert.sd_jwt.times import check_validity
 from ecert.sd_jwt.verify import VerifiedSdJwt, verify, verify_issuer, verify_key_binding
 
 __all__ = [
+    "KEY_BINDING_MAX_AGE_SECONDS",
     "ClaimPath",
     "Disclosable",
     "IssuedSdJwt",
