@@ -48,10 +48,11 @@ abstract contract CouncilDelayed is ICouncilDelayed, HashChained {
     function close(address successor_) external {
         _consumeCouncilAct();
         if (successor_ == address(0)) revert ZeroAccount();
-        _successor = successor_;
-        _closedAt = SafeCast.toUint64(block.number);
+        // Logged first: a closed contract refuses here, still naming its true successor.
         _log(Closed.selector, _topic(successor_), "");
         _seal();
+        _successor = successor_;
+        _closedAt = SafeCast.toUint64(block.number);
     }
 
     /// @inheritdoc ICouncilDelayed
