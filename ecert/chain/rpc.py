@@ -1,0 +1,190 @@
+"""JSON-RPC 2.0 over HTTP to nodes that may be slow, wrong or hostile.
+
+Plain ``http.client``: no proxy from the environment comes between and no redirect is followed. The
+deadline bounds the whole call, however slowly a node drips its answer. A URL's path, query or user
+part may hold a credential, so errors name the origin only.
+"""
+
+import contextlib
+import http.client
+import itertools
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from ecert import limits
+from ecert.encoding import json_decode, json_encode
+from ecert.errors import MalformedError, UnavailableError
+
+T = TypeVar("T")
+CALL_SECONDS = 10.0
+"""How long one call may take in all."""
+_CHUNK = 64 * limits.KIB
+
+
+class RpcNode:
+    """One node.
+
+    Args:
+        url: Its JSON-RPC address, http or https.
+        seconds: Bound on the time of a call.
+        max_bytes: Bound on the size of an answer.
+
+    Raises:
+        MalformedError: ``rpc_url_malformed``.
+    """
+
+    def __init__(
+        self, url: str, *, seconds: float = CALL_SECONDS, max_bytes: int = limits.MAX_RPC_BYTES
+    ) -> None:
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError as error:
+            raise MalformedError("rpc_url_malformed") from error
+        if parts.scheme not in ("http", "https") or not host or parts.username is not None:
+            raise MalformedError("rpc_url_malformed")
+        self._secure = parts.scheme == "https"
+        self._host, self._port = host, port
+        self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self.origin = f"{parts.scheme}://{parts.netloc}"
+        self._seconds, self._max_bytes = seconds, max_bytes
+        self._ids = itertools.count(1)
+
+    def call(self, method: str, params: Sequence[object]) -> Any:
+        """Return the ``result`` of one call.
+
+        Raises:
+            UnavailableError: ``rpc_unreachable``, ``rpc_answer_too_large``,
+                ``rpc_answer_malformed``, or ``rpc_refused`` when the node answers with an error.
+        """
+        number = next(self._ids)
+        request = {"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)}
+        body = self._exchange(_request_bytes(request))
+        try:
+            answer = json_decode(body, where=self.origin, max_bytes=self._max_bytes)
+        except MalformedError as error:
+            raise self.malformed(method, error.code) from error
+        if not isinstance(answer, dict) or answer.get("id") != number:
+            raise self.malformed(method, "envelope")
+        if answer.get("error") is not None:
+            raise UnavailableError(
+                "rpc_refused", origin=self.origin, method=method, reason=_reason(answer["error"])
+            )
+        if "result" not in answer:
+            raise self.malformed(method, "envelope")
+        return answer["result"]
+
+    def malformed(self, method: str, reason: str) -> UnavailableError:
+        """Return the error that this node's answer to ``method`` cannot be read."""
+        return UnavailableError(
+            "rpc_answer_malformed", origin=self.origin, method=method, reason=reason
+        )
+
+    def _exchange(self, body: bytes) -> bytes:
+        connection = self._connection()
+        watchdog = threading.Timer(self._seconds, _abort, [connection])
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            headers = {"content-type": "application/json", "accept": "application/json"}
+            connection.request("POST", self._target, body, headers)
+            response = connection.getresponse()
+            if response.status != http.HTTPStatus.OK:
+                raise self._unreachable(f"HTTP {response.status}")
+            data = self._read(response)
+            if not watchdog.is_alive():
+                raise TimeoutError
+        except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:
+            # The watchdog closes the socket under a read, which then fails in its own way.
+            reason = type(error).__name__ if watchdog.is_alive() else "deadline"
+            raise self._unreachable(reason) from error
+        finally:
+            watchdog.cancel()
+            connection.close()
+        return data
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if self._secure:
+            return http.client.HTTPSConnection(self._host, self._port, timeout=self._seconds)
+        return http.client.HTTPConnection(self._host, self._port, timeout=self._seconds)
+
+    def _read(self, response: http.client.HTTPResponse) -> bytes:
+        data = bytearray()
+        while chunk := response.read(_CHUNK):
+            data += chunk
+            if len(data) > self._max_bytes:
+                raise UnavailableError(
+                    "rpc_answer_too_large", origin=self.origin, limit=self._max_bytes
+                )
+        return bytes(data)
+
+    def _unreachable(self, reason: str) -> UnavailableError:
+        return UnavailableError("rpc_unreachable", origin=self.origin, reason=reason)
+
+
+class RpcPool:
+    """Several nodes of one chain, asked in turn until one gives an answer that can be used.
+
+    Args:
+        urls: Their addresses, the preferred one first.
+        seconds: Bound on the time of a call to one of them.
+        max_bytes: Bound on the size of an answer.
+
+    Raises:
+        MalformedError: ``rpc_url_malformed``, also when there is no address.
+    """
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        seconds: float = CALL_SECONDS,
+        max_bytes: int = limits.MAX_RPC_BYTES,
+    ) -> None:
+        if not urls:
+            raise MalformedError("rpc_url_malformed")
+        self._nodes = [RpcNode(url, seconds=seconds, max_bytes=max_bytes) for url in urls]
+        self._first = 0
+
+    def ask(self, method: str, params: Sequence[object], read: Callable[[Any, RpcNode], T]) -> T:
+        """Return what ``read`` makes of the first usable answer.
+
+        Args:
+            method: The RPC method.
+            params: Its parameters.
+            read: Decodes a result; raises ``UnavailableError`` when this node's will not do.
+
+        Raises:
+            UnavailableError: No node gave a usable answer; the error of the one asked first.
+        """
+        first = self._first  # other threads may move it
+        failure: UnavailableError | None = None
+        for offset in range(len(self._nodes)):
+            index = (first + offset) % len(self._nodes)
+            node = self._nodes[index]
+            try:
+                value = read(node.call(method, params), node)
+            except UnavailableError as error:
+                failure = failure or error
+                continue
+            self._first = index  # a node that is down is not waited for again and again
+            return value
+        assert failure is not None  # there is at least one node
+        raise failure
+
+
+def _request_bytes(request: dict[str, object]) -> bytes:
+    return json_encode(request).encode("utf-8")
+
+
+def _reason(error: object) -> str:
+    message = error.get("message") if isinstance(error, dict) else error
+    return "".join(char if char.isprintable() else " " for char in str(message)[:200])
+
+
+def _abort(connection: http.client.HTTPConnection) -> None:
+    with contextlib.suppress(OSError, AttributeError):
+        connection.sock.shutdown(socket.SHUT_RDWR)
