@@ -98,3 +98,18 @@ REPLAY_CACHE_ENTRIES = 100_000
 
 MAX_KIND_FILE_BYTES = 64 * KIB
 """A kind's data file in the catalogue."""
+
+MAX_IMPORT_COLUMNS = 64
+"""Columns in a CSV or Excel file."""
+
+MAX_IMPORT_CELLS = 2_000_000
+"""Cells in an Excel file, all its sheets together."""
+
+MAX_IMPORT_TEXT_CHARS = 64 * MIB
+"""Text in an Excel file's cells: a short shared string may stand in a million of them."""
+
+MAX_IMPORT_PARTS = 1_000
+"""Parts (zip entries) in an Excel file."""
+
+MAX_IMPORT_ERRORS = 10_000
+"""Errors of one file that are listed; the rest are counted."""

@@ -5,7 +5,7 @@ Run after ``kind.schema.json`` has passed; every function yields (place, reason)
 
 import re
 import string
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from jsonschema_rs import Draft202012Validator
@@ -29,6 +29,25 @@ def misfits(raw: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for place, name in _references(raw):
         if name not in claims:
             yield place, f"no claim is called {name}"
+    yield from _required_misfits(raw, required)
+    if sorted(raw["display"]["order"]) != sorted(claims):
+        yield "/display/order", "it must name every claim once"
+    if missing := set(claims) - set(raw["columns"].values()):
+        yield "/columns", f"no header for {min(missing)}"
+    for name, schema in claims.items():
+        if raw["columns"].get(schema["x-names"]["zh"]) != name:
+            yield "/columns", f"the Chinese name of {name} must be one of its headers"
+    yield from _date_misfits(raw, claims)
+    yield from _card_misfits(raw, claims)
+    try:
+        check_credit_code(raw["type_code"]["value"][:18])
+    except IdentifierError as error:
+        yield "/type_code/value", str(error)
+
+
+def _required_misfits(
+    raw: Mapping[str, Any], required: Collection[str]
+) -> Iterator[tuple[str, str]]:
     for name in _COMMON:
         if name not in required:
             yield "/claims/required", f"every kind requires {name}"
@@ -38,16 +57,6 @@ def misfits(raw: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name in _needed(raw["validity"]):
         if name not in required:
             yield "/validity", f"{name} decides validity, so it must be required"
-    if sorted(raw["display"]["order"]) != sorted(claims):
-        yield "/display/order", "it must name every claim once"
-    if missing := set(claims) - set(raw["columns"].values()):
-        yield "/columns", f"no header for {min(missing)}"
-    yield from _date_misfits(raw, claims)
-    yield from _card_misfits(raw, claims)
-    try:
-        check_credit_code(raw["type_code"]["value"][:18])
-    except IdentifierError as error:
-        yield "/type_code/value", str(error)
 
 
 def _claim_misfits(claims: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
