@@ -1,0 +1,62 @@
+"""Why the chain refuses, in the registry's own errors.
+
+A contract's custom error ``AlreadyAnchored(department, root)`` becomes the code
+``chain_already_anchored`` with its arguments as details; each has its sentences in
+``messages/chain_contracts.toml``.
+"""
+
+import re
+from typing import Any
+
+from eth_abi.abi import decode
+from eth_abi.exceptions import DecodingError
+
+from ecert.encoding import code_text
+from ecert.errors import EcertError, MalformedError
+from registry.chain.abi import errors_by_selector
+from registry.chain.calls import Role
+
+_REVERT = bytes.fromhex("08c379a0")  # Error(string)
+_PANIC = bytes.fromhex("4e487b71")  # Panic(uint256)
+_HUMP = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+class ChainRejectedError(EcertError):
+    """The chain refuses a transaction for good: sending the same again changes nothing."""
+
+
+def code_of(error_name: str) -> str:
+    """Return the code of a contract's custom error."""
+    return "chain_" + _HUMP.sub("_", error_name).lower()
+
+
+def rejection(data: bytes) -> ChainRejectedError:
+    """Return the error that revert ``data`` stands for."""
+    custom = errors_by_selector().get(data[:4])
+    try:
+        if custom is not None:
+            details = {name: _plain(name, value) for name, value in custom.decode(data).items()}
+            return ChainRejectedError(code_of(custom.name), **details)
+        if data[:4] == _REVERT:
+            (reason,) = decode(("string",), data[4:])
+            return ChainRejectedError("chain_reverted", reason=str(reason)[:200])
+        if data[:4] == _PANIC:
+            (number,) = decode(("uint256",), data[4:])
+            return ChainRejectedError("chain_reverted", reason=f"panic 0x{number:02x}")
+    except (MalformedError, DecodingError, ValueError, OverflowError):
+        pass  # not what it claims to be: shown as it is
+    return ChainRejectedError("chain_reverted", reason="0x" + data[:68].hex())
+
+
+def _plain(name: str, value: Any) -> object:
+    """Return an argument as people read it: codes as text, roles by name, hashes in hexadecimal."""
+    if name == "role" and value in set(Role):
+        return Role(value).name.lower()
+    if not isinstance(value, bytes):
+        return value
+    if not any(value):
+        return "council" if len(value) == 20 else "0x0"
+    try:
+        return code_text(value)
+    except MalformedError:
+        return "0x" + value.hex()

@@ -1,0 +1,103 @@
+"""A signed transaction, and what became of it."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import rlp  # type: ignore[import-untyped]
+from eth_account import Account
+from eth_hash.auto import keccak
+from eth_utils.address import to_checksum_address
+
+from ecert.errors import MalformedError
+from registry.chain.errors import ChainRejectedError
+
+MAX_RAW_BYTES = 512 * 1024
+"""A raw transaction; 4,096 status indices take 128 KiB."""
+
+
+@dataclass(frozen=True)
+class PreparedTx:
+    """A signed transaction, to be stored before it is sent.
+
+    Attributes:
+        raw: The bytes that are sent; the same may be sent any number of times.
+        hash: Keccak-256 of ``raw``: the transaction's name on the chain.
+        sender: The account's address.
+        nonce: Its place among the account's transactions.
+        gas: Its gas limit.
+        to: The contract's address, 20 bytes; empty for a creation.
+        data: The call data.
+    """
+
+    raw: bytes
+    hash: bytes
+    sender: str
+    nonce: int
+    gas: int
+    to: bytes
+    data: bytes
+
+    @classmethod
+    def from_raw(cls, raw: bytes) -> Self:
+        """Read a signed legacy transaction.
+
+        Raises:
+            MalformedError: ``chain_transaction_malformed``.
+        """
+        if len(raw) > MAX_RAW_BYTES:
+            raise MalformedError("chain_transaction_malformed")
+        try:
+            nonce, _, gas, to, _, data, *_ = rlp.decode(raw)
+            sender = Account.recover_transaction(raw)
+        except Exception as error:  # eth-account and rlp raise many kinds for damaged bytes
+            raise MalformedError("chain_transaction_malformed") from error
+        return cls(raw, keccak(raw), sender, int.from_bytes(nonce), int.from_bytes(gas), to, data)
+
+
+@dataclass(frozen=True)
+class Pending:
+    """The chain knows the transaction and may still include it."""
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """No node knows the transaction, and its nonce is free: send it (again)."""
+
+
+@dataclass(frozen=True)
+class Superseded:
+    """Another transaction took its nonce: it can never be included; prepare a new one."""
+
+
+@dataclass(frozen=True)
+class Mined:
+    """A block holds the transaction.
+
+    Attributes:
+        block_number: The block's height.
+        block_hash: Its hash, 32 bytes.
+        gas_used: What it took.
+        created: The address of the contract it created, if any.
+        error: Why it failed; None when it succeeded. A failed one changed nothing but used its
+            nonce.
+    """
+
+    block_number: int
+    block_hash: bytes
+    gas_used: int
+    created: str | None
+    error: ChainRejectedError | None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the transaction did what it says."""
+        return self.error is None
+
+
+Outcome = Pending | Unknown | Superseded | Mined
+
+
+def contract_address(creator: str, nonce: int) -> str:
+    """Return the address of the contract that an account creates with ``nonce``."""
+    encoded = rlp.encode([bytes.fromhex(creator[2:]), nonce])
+    return to_checksum_address(keccak(encoded)[12:])
