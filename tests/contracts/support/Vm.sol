@@ -46,6 +46,7 @@ interface Vm {
     function recordLogs() external;
     function roll(uint256 blockNumber) external;
     function startPrank(address sender) external;
+    function store(address target, bytes32 slot, bytes32 value) external;
     function stopPrank() external;
     function toString(uint256 value) external pure returns (string memory);
     function warp(uint256 timestamp) external;
