@@ -99,12 +99,15 @@ class ContentCheck:
             for error in validator.iter_errors(instance)
             for problem in self._explain(error, claims)
         ]
+        wrong = {p.details["claim"] for p in problems}
         mistyped = {p.details["claim"] for p in problems if p.code == "claim_wrong_type"}
         problems = [
             p
             for p in problems
             if p.code == "claim_wrong_type" or p.details["claim"] not in mistyped
         ]
+        # What fits by itself may still disagree: name everything in one go.
+        problems += self._disagreements({k: v for k, v in claims.items() if k not in wrong})
         problems.sort(key=lambda p: self._order.get(str(p.details["claim"]), len(self._order)))
         return problems
 
@@ -139,7 +142,7 @@ class ContentCheck:
         return problem
 
     def _disagreements(self, claims: Mapping[str, Any]) -> Iterator[ContentError]:
-        """Apply the consistency rules, to claims that fit the schema."""
+        """Apply the consistency rules to claims that each fit the schema."""
         for rule in self._consistency:
             if rule["rule"] == "not_after":
                 earlier, later = rule["earlier"], rule["later"]
