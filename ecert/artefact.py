@@ -226,7 +226,9 @@ def card_view(kind: Kind, card: Card) -> CardView:
         for name in card.keys
         if name not in card.derived and kind.properties[name].get("format") == "date"
     )
-    return CardView(kind.number, kind.version, card.number, card.keys, card.holder_key, dates)
+    # The view that is printed identifies its subject and also exists without a holder's key.
+    key_required = card.holder_key and card.view != kind.paper_card
+    return CardView(kind.number, kind.version, card.number, card.keys, key_required, dates)
 
 
 def _read_card(text: str, catalogue: Catalogue) -> CardArtefact:
