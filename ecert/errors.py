@@ -90,6 +90,10 @@ class TrustError(EcertError):
     """A trust file is expired, unsigned, signed by too few, or older than the pinned one."""
 
 
+class KeystoreError(EcertError):
+    """A secret cannot be sealed or opened: wrong passphrase, damaged or foreign bytes."""
+
+
 class UnavailableError(EcertError):
     """A source (node, registry, snapshot) could not answer; never means "invalid"."""
 

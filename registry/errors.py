@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from ecert.errors import EcertError
+from ecert.errors import KeystoreError as KeystoreError
 
 
 class RegistryError(EcertError):
@@ -40,10 +41,6 @@ class ClaimRefusedError(RegistryError):
     """A claim code was presented without what must come with it (403); the try counts."""
 
     keeps_changes = True
-
-
-class KeystoreError(RegistryError):
-    """A key cannot be sealed or opened: wrong passphrase, damaged or foreign bytes."""
 
 
 class SettingsError(RegistryError):
