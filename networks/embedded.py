@@ -105,7 +105,7 @@ class EmbeddedChain:
             The newest block that the snapshot holds: it and all before it are final.
 
         Raises:
-            UnavailableError: ``embedded_node_unreachable``, ``chain_snapshot_unsettled``,
+            UnavailableError: ``rpc_unreachable``, ``chain_snapshot_unsettled``,
                 ``chain_snapshot_not_written``; the last snapshot remains what it was.
         """
         with self._mutex:

@@ -1,52 +1,36 @@
-"""Calls to the embedded node over the loopback interface.
+"""Calls to the embedded node over the loopback interface."""
 
-Plain ``http.client``: no proxy from the environment can come between, and no redirect is followed.
-"""
-
-import http.client
-import json
 from typing import Any
 
-from ecert.errors import UnavailableError
+from ecert.chain.rpc import RpcNode
+from ecert.limits import MIB
 
 HOST = "127.0.0.1"
 
+CALL_SECONDS = 120.0
+"""How long one call may take: a large chain is dumped in one answer."""
+
+MAX_ANSWER_BYTES = 2048 * MIB
+"""One answer: a dump is the whole chain, compressed, in hexadecimal."""
+
 
 class LoopbackRpc:
-    """A JSON-RPC 2.0 client of one node on this machine.
+    """A JSON-RPC client of one node on this machine.
 
     Args:
         port: The TCP port on 127.0.0.1.
-        timeout: Seconds to wait for an answer.
     """
 
-    def __init__(self, port: int, *, timeout: float = 60.0) -> None:
+    def __init__(self, port: int) -> None:
         self.port = port
         self.url = f"http://{HOST}:{port}"
-        self._timeout = timeout
+        self._node = RpcNode(self.url, seconds=CALL_SECONDS, max_bytes=MAX_ANSWER_BYTES)
 
     def call(self, method: str, *params: object) -> Any:
         """Return the ``result`` of one call.
 
         Raises:
-            UnavailableError: ``embedded_node_unreachable`` when nothing answers,
-                ``embedded_node_refused`` when the node answers with an error.
+            UnavailableError: ``rpc_unreachable`` when nothing answers, ``rpc_refused`` when the
+                node answers with an error.
         """
-        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=self._timeout)
-        try:
-            connection.request("POST", "/", body, {"content-type": "application/json"})
-            answer = json.loads(connection.getresponse().read())
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            reason = type(error).__name__
-            raise UnavailableError(
-                "embedded_node_unreachable", url=self.url, reason=reason
-            ) from error
-        finally:
-            connection.close()
-        if not isinstance(answer, dict) or "result" not in answer:
-            reason = str(answer.get("error", answer) if isinstance(answer, dict) else answer)[:200]
-            raise UnavailableError(
-                "embedded_node_refused", url=self.url, method=method, reason=reason
-            )
-        return answer["result"]
+        return self._node.call(method, params)

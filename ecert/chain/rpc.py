@@ -60,6 +60,23 @@ class RpcNode:
             UnavailableError: ``rpc_unreachable``, ``rpc_answer_too_large``,
                 ``rpc_answer_malformed``, or ``rpc_refused`` when the node answers with an error.
         """
+        answer = self.answer(method, params)
+        if answer.get("error") is not None:
+            raise UnavailableError(
+                "rpc_refused", origin=self.origin, method=method, reason=_reason(answer["error"])
+            )
+        return answer["result"]
+
+    def answer(self, method: str, params: Sequence[object]) -> dict[str, Any]:
+        """Return the whole answer of one call, for callers to whom the node's errors matter.
+
+        Returns:
+            An object with a member ``error`` that is not null, or with a member ``result``.
+
+        Raises:
+            UnavailableError: ``rpc_unreachable``, ``rpc_answer_too_large``,
+                ``rpc_answer_malformed``.
+        """
         number = next(self._ids)
         request = {"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)}
         body = self._exchange(_request_bytes(request))
@@ -69,13 +86,9 @@ class RpcNode:
             raise self.malformed(method, error.code) from error
         if not isinstance(answer, dict) or answer.get("id") != number:
             raise self.malformed(method, "envelope")
-        if answer.get("error") is not None:
-            raise UnavailableError(
-                "rpc_refused", origin=self.origin, method=method, reason=_reason(answer["error"])
-            )
-        if "result" not in answer:
+        if answer.get("error") is None and "result" not in answer:
             raise self.malformed(method, "envelope")
-        return answer["result"]
+        return answer
 
     def malformed(self, method: str, reason: str) -> UnavailableError:
         """Return the error that this node's answer to ``method`` cannot be read."""
@@ -91,10 +104,10 @@ class RpcNode:
         try:
             headers = {"content-type": "application/json", "accept": "application/json"}
             connection.request("POST", self._target, body, headers)
-            response = connection.getresponse()
-            if response.status != http.HTTPStatus.OK:
-                raise self._unreachable(f"HTTP {response.status}")
-            data = self._read(response)
+            with connection.getresponse() as response:
+                if response.status != http.HTTPStatus.OK:
+                    raise self._unreachable(f"HTTP {response.status}")
+                data = self._read(response)
             if not watchdog.is_alive():
                 raise TimeoutError
         except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:

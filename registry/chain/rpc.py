@@ -1,25 +1,18 @@
-"""JSON-RPC over several nodes of one chain: bounded, and with fail-over.
+"""The nodes that transactions are sent to: with fail-over, and each sure to be of the chain.
 
-A node is untrusted input: its answers are bounded in size and time, and a node of another chain is
-never used. No answer is never a statement about the chain's content.
+Unlike a reader, who takes the first usable answer, a sender must know why a node refused, and
+sometimes what every node says.
 """
 
 import functools
-import itertools
-import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
-import httpx
-
-from ecert import limits
+from ecert.chain.rpc import CALL_SECONDS, RpcNode
 from ecert.errors import EcertError, MalformedError, UnavailableError
 
-CONNECT_SECONDS = 3.0
-ANSWER_SECONDS = 15.0
 COOLING_SECONDS = 10.0
 """How long a node that failed is asked only after the others."""
 
@@ -46,21 +39,9 @@ class RpcError(Exception):
 
 @dataclass
 class _Node:
-    url: str
-    name: str = field(init=False)
+    rpc: RpcNode
     cooling_until: float = 0.0
     known: bool = False
-
-    def __post_init__(self) -> None:
-        try:
-            parsed = urlsplit(self.url)
-            port = f":{parsed.port}" if parsed.port else ""
-        except ValueError as error:
-            raise MalformedError("sender_url_malformed") from error
-        if parsed.scheme not in ("http", "https") or not parsed.hostname:
-            raise MalformedError("sender_url_malformed")
-        # A path, query or user part may be a secret: none is ever shown.
-        self.name = f"{parsed.scheme}://{parsed.hostname}{port}"
 
 
 class RpcPool:
@@ -69,35 +50,27 @@ class RpcPool:
     Args:
         urls: Their JSON-RPC addresses, the preferred first.
         chain_id: The chain's id; a node that says another is refused.
-        answer_seconds: How long one answer may take in all.
+        seconds: Bound on the time of a call to one of them.
 
     Raises:
-        MalformedError: ``sender_url_malformed``, also when there is no URL.
+        MalformedError: ``rpc_url_malformed``, also when there is no address.
     """
 
     def __init__(
-        self, urls: Sequence[str], chain_id: int, *, answer_seconds: float = ANSWER_SECONDS
+        self, urls: Sequence[str], chain_id: int, *, seconds: float = CALL_SECONDS
     ) -> None:
         if not urls:
-            raise MalformedError("sender_url_malformed")
+            raise MalformedError("rpc_url_malformed")
         self.chain_id = chain_id
-        self._nodes = [_Node(url) for url in urls]
-        self._answer_seconds = answer_seconds
-        self._ids = itertools.count(1)
-        timeout = httpx.Timeout(answer_seconds, connect=min(CONNECT_SECONDS, answer_seconds))
-        # No proxy from the environment, no redirect: the node named is the node asked.
-        self._http = httpx.Client(timeout=timeout, trust_env=False, follow_redirects=False)
-
-    def close(self) -> None:
-        """Close all connections."""
-        self._http.close()
+        self._nodes = [_Node(RpcNode(url, seconds=seconds)) for url in urls]
 
     def call(self, method: str, *params: object) -> Any:
         """Return the first answer, asking one node after another.
 
         Raises:
             RpcError: A node answered with an error that is about the request.
-            UnavailableError: ``sender_node_unavailable``, ``sender_chain_id_wrong``.
+            UnavailableError: That of the node asked first: ``rpc_unreachable``, ``rpc_refused``,
+                ``sender_chain_id_wrong`` and their like.
         """
         failures: list[UnavailableError] = []
         for node in self._by_health():
@@ -141,7 +114,7 @@ class RpcPool:
         try:
             if not node.known:
                 self._check_chain(node)
-            return self._post(node, method, params)
+            return _result(node.rpc, method, params)
         except UnavailableError:
             node.cooling_until = time.monotonic() + COOLING_SECONDS
             node.known = False  # what answers there next may be another chain
@@ -149,55 +122,26 @@ class RpcPool:
 
     def _check_chain(self, node: _Node) -> None:
         try:
-            found = quantity(self._post(node, "eth_chainId", ()))
+            found = quantity(_result(node.rpc, "eth_chainId", ()))
         except RpcError as error:
-            raise UnavailableError(
-                "sender_node_unavailable", url=node.name, reason="eth_chainId"
-            ) from error
+            raise node.rpc.malformed("eth_chainId", error.message) from error
         if found != self.chain_id:
             raise UnavailableError(
-                "sender_chain_id_wrong", url=node.name, found=found, expected=self.chain_id
+                "sender_chain_id_wrong", url=node.rpc.origin, found=found, expected=self.chain_id
             )
         node.known = True
 
-    def _post(self, node: _Node, method: str, params: Sequence[object]) -> Any:
-        number = next(self._ids)
-        request = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
 
-        def unavailable(reason: str) -> UnavailableError:
-            return UnavailableError("sender_node_unavailable", url=node.name, reason=reason)
-
-        try:
-            answer = json.loads(self._read(node, request, unavailable))
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise unavailable(type(error).__name__) from error
-        except (ValueError, RecursionError) as error:
-            raise unavailable("no JSON") from error
-        if not isinstance(answer, dict) or answer.get("id") != number:
-            raise unavailable("not an answer to the request")
-        if answer.get("error") is not None:
-            found = _rpc_error(answer["error"])
-            if _is_passing(found):
-                raise unavailable(found.message)
-            raise found
-        if "result" not in answer:
-            raise unavailable("no result")
+def _result(node: RpcNode, method: str, params: Sequence[object]) -> Any:
+    answer = node.answer(method, params)
+    if answer.get("error") is None:
         return answer["result"]
-
-    def _read(
-        self, node: _Node, request: object, unavailable: Callable[[str], UnavailableError]
-    ) -> bytes:
-        """Return the body, bounded in size and in total time."""
-        deadline = time.monotonic() + self._answer_seconds
-        body = bytearray()
-        with self._http.stream("POST", node.url, json=request) as response:
-            for part in response.iter_bytes():
-                body += part
-                if len(body) > limits.MAX_RPC_BYTES:
-                    raise unavailable(f"answer over {limits.MAX_RPC_BYTES} bytes")
-                if time.monotonic() > deadline:
-                    raise unavailable("answer too slow")
-        return bytes(body)
+    error = _rpc_error(answer["error"])
+    if _is_passing(error):
+        raise UnavailableError(
+            "rpc_refused", origin=node.origin, method=method, reason=error.message
+        )
+    raise error
 
 
 def quantity(value: object) -> int:

@@ -121,7 +121,7 @@ def test_a_node_that_dies_under_its_owner_is_started_again_at_the_same_address(
     os.kill(running.pid, signal.SIGKILL)
     while running.alive():
         time.sleep(0.01)
-    with pytest.raises(UnavailableError, match="embedded_node_unreachable"):
+    with pytest.raises(UnavailableError, match="rpc_unreachable"):
         running.persist()
     assert running.ensure_running() is True
     assert (running.rpc_url, head(running), running.final) == (url, final, final)

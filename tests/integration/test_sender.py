@@ -1,6 +1,5 @@
 """The sender on a real node: nothing is sent twice, nothing is lost, every refusal has a name."""
 
-import contextlib
 import os
 import signal
 import time
@@ -61,9 +60,8 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(chain: EmbeddedChain) -> Iterator[World]:
-    pool = RpcPool([chain.rpc_url], chain.chain_id)
-    sender = Sender(pool)
+def world(chain: EmbeddedChain) -> World:
+    sender = Sender(RpcPool([chain.rpc_url], chain.chain_id))
     council, officer = LocalAccount.generate(), LocalAccount.generate()
     deployed = deploy(sender, LocalAccount.generate(), council=council.address, delay=1)
     acting = CouncilAccount(sender, council)
@@ -85,8 +83,7 @@ def world(chain: EmbeddedChain) -> Iterator[World]:
     made = World(chain, sender, acting, council.address, officer, deployed, nonces)
     for role in (Role.ANCHOR, Role.STATUS):
         made.execute(departments.grant_role(DEPARTMENT, DEPARTMENT, role, officer.address))
-    yield made
-    pool.close()
+    return made
 
 
 @pytest.fixture
@@ -96,16 +93,13 @@ def faulty(world: World) -> Iterator[FaultyNode]:
 
 
 @pytest.fixture
-def connect(world: World) -> Iterator[Callable[..., Sender]]:
+def connect(world: World) -> Callable[..., Sender]:
     """Make senders that ask the given nodes."""
-    with contextlib.ExitStack() as stack:
 
-        def make(*urls: str, **options: float) -> Sender:
-            pool = RpcPool(urls, world.chain.chain_id, **options)
-            stack.callback(pool.close)
-            return Sender(pool)
+    def make(*urls: str, **options: float) -> Sender:
+        return Sender(RpcPool(urls, world.chain.chain_id, **options))
 
-        yield make
+    return make
 
 
 def anchored(world: World, call: ContractCall) -> int:
@@ -505,12 +499,12 @@ class TestFaults:
     def test_an_endless_or_slow_answer_is_cut(
         self, world: World, connect: Connect, faulty: FaultyNode
     ) -> None:
-        sender = connect(faulty.url, answer_seconds=0.5)
+        sender = connect(faulty.url, seconds=0.5)
         faulty.fault = lambda *_: b" " * (17 << 20)
-        with pytest.raises(UnavailableError, match="answer over"):
+        with pytest.raises(UnavailableError, match="rpc_answer_too_large"):
             sender.transaction_count(world.officer.address)
         faulty.fault = lambda *_: time.sleep(1) or CUT
-        with pytest.raises(UnavailableError, match="ReadTimeout"):
+        with pytest.raises(UnavailableError, match="rpc_unreachable"):
             sender.transaction_count(world.officer.address)
 
     def test_a_stale_node_alone_cannot_declare_a_transaction_lost(
@@ -529,16 +523,16 @@ class TestFaults:
     def test_secrets_in_a_node_address_are_never_shown(
         self, world: World, connect: Connect
     ) -> None:
-        url = "http://user:secret-1@127.0.0.1:9/secret-2?key=secret-3"
+        url = "http://127.0.0.1:9/secret-2?key=secret-3"
         with pytest.raises(UnavailableError) as raised:
             connect(url).transaction_count(world.officer.address)
         assert "secret" not in str(raised.value) + repr(raised.value.details)
 
     @pytest.mark.parametrize(
-        "url", ["", "ftp://x", "http://", "127.0.0.1:80", "http://[", "file:///"]
+        "url", ["", "ftp://x", "http://", "127.0.0.1:80", "http://[", "file:///", "http://a:b@c"]
     )
     def test_addresses_of_another_form_are_refused(self, url: str) -> None:
-        with pytest.raises(EcertError, match="sender_url_malformed"):
+        with pytest.raises(EcertError, match="rpc_url_malformed"):
             RpcPool([url], 1)
 
 
