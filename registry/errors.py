@@ -3,7 +3,6 @@
 from typing import ClassVar
 
 from ecert.errors import EcertError
-from ecert.errors import KeystoreError as KeystoreError
 
 
 class RegistryError(EcertError):

@@ -14,6 +14,7 @@ from registry.departments.models import (
     SigningKey,
 )
 from registry.documents.models import Artefact, DocumentRecord, ImportJob
+from registry.lookups.models import LookupEntry
 from registry.outbox.models import ChainCheckpoint, ChainDeployment, Transaction
 from registry.status.models import StatusChange, StatusList
 
@@ -34,6 +35,7 @@ __all__ = [
     "ImportJob",
     "KeystoreHeader",
     "KindGrant",
+    "LookupEntry",
     "Officer",
     "SigningKey",
     "StatusChange",

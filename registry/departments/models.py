@@ -39,6 +39,7 @@ class KeyPurpose(StrEnum):
 class AccountPurpose(StrEnum):
     """Which contract calls an account makes."""
 
+    DEPLOYER = "deployer"
     COUNCIL = "council"
     ADMIN = "admin"
     ANCHOR = "anchor"

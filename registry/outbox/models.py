@@ -57,9 +57,11 @@ class Transaction(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
     account: str = Field(foreign_key="account.address", max_length=42)
     purpose: Purpose = Field(sa_type=StrEnumType(Purpose))
-    call: str = Field(max_length=40)
-    """Name of the contract call, as ``registry.chain.calls`` knows it."""
-    arguments: dict[str, Any] = Field(sa_type=sa.JSON)
+    contract: str = Field(max_length=40)
+    function: str = Field(max_length=40)
+    target: str = Field(max_length=42)
+    data: bytes = Field(sa_type=sa.LargeBinary)
+    """Contract, function, address and call data of the ``ContractCall``."""
     after_id: int | None = Field(default=None, sa_type=sa.BigInteger)
     """Another transaction that must be final before; if that fails, so does this."""
     delay: int = 0
@@ -87,12 +89,9 @@ class ChainDeployment(SQLModel, table=True):
     chain_id: int = Field(sa_type=sa.BigInteger)
     genesis_hash: bytes = Field(sa_type=sa.LargeBinary)
     engine: str = Field(max_length=16)
-    departments: str = Field(max_length=42)
-    anchors: str = Field(max_length=42)
-    statuses: str = Field(max_length=42)
-    view: str = Field(max_length=42)
     council_delay: int = Field(sa_type=sa.BigInteger)
-    block: int = Field(sa_type=sa.BigInteger)
+    record: dict[str, Any] = Field(sa_type=sa.JSON)
+    """Contracts and blocks, as ``registry.chain.deploy.Deployment`` writes them."""
 
 
 class ChainCheckpoint(SQLModel, table=True):

@@ -1,0 +1,75 @@
+"""The registry of one process: settings, database, opened key store, services."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Self
+
+from ecert.errors import KeystoreError
+from ecert.keystore import Keystore
+from ecert.kinds import Catalogue
+from registry.clock import Clock, unix_now
+from registry.context import Context, Contracts
+from registry.database import Database
+from registry.departments.models import KeystoreHeader
+from registry.errors import SettingsError
+from registry.outbox.models import ChainDeployment
+from registry.services import Services
+from registry.settings import Settings
+
+
+class Registry:
+    """What the web service, the command line and the worker are built on.
+
+    Args:
+        settings: This deployment's choices.
+        database: The database.
+        context: What all services share.
+    """
+
+    def __init__(self, settings: Settings, database: Database, context: Context) -> None:
+        self.settings = settings
+        self.database = database
+        self.context = context
+
+    @classmethod
+    def open(cls, settings: Settings, *, clock: Clock = unix_now) -> Self:
+        """Open a registry that ``registry.setup`` made.
+
+        Raises:
+            SettingsError: ``passphrase_missing``, ``registry_not_set_up``.
+            KeystoreError: ``keystore_missing``, ``passphrase_wrong``.
+            UnavailableError: ``database_unavailable``.
+        """
+        database = Database(settings.url)
+        with database.reading() as session:
+            header = session.get(KeystoreHeader, "main")
+            deployment = session.get(ChainDeployment, 1)
+        if header is None:
+            raise KeystoreError("keystore_missing")
+        if deployment is None:
+            raise SettingsError("registry_not_set_up", directory=settings.directory)
+        keystore = Keystore.unlock(header.header, settings.read_passphrase())
+        context = Context(
+            settings=settings,
+            catalogue=Catalogue.load(),
+            keystore=keystore,
+            contracts=Contracts.of(deployment),
+            clock=clock,
+        )
+        return cls(settings, database, context)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Services]:
+        """Give services whose work is committed at the end, or undone by an error."""
+        with self.database.transaction() as session:
+            yield Services(session, self.context)
+
+    @contextmanager
+    def reading(self) -> Iterator[Services]:
+        """Give services that only read."""
+        with self.database.reading() as session:
+            yield Services(session, self.context)
+
+    def close(self) -> None:
+        """Close the database's connections."""
+        self.database.dispose()

@@ -1,0 +1,286 @@
+"""A citizen's wallet takes a document over: a code is made, answered with keys, and used up."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from ecert.claiming import MAX_CARD_KEYS, code_hash, new_code, proof_input
+from ecert.encoding import b64url_decode, b64url_encode
+from ecert.errors import EcertError, SignatureInvalidError
+from ecert.kinds import Kind
+from ecert.receipt import Receipt
+from ecert.signing import PublicKey
+from registry.access.actor import Actor
+from registry.access.models import Role
+from registry.audit.service import AuditTrail
+from registry.batches.service import BatchService
+from registry.claims.models import Claim, ClaimCode
+from registry.context import Context
+from registry.departments.keys import KeyService
+from registry.departments.models import KeyPurpose
+from registry.documents.artefacts import keep
+from registry.documents.issuing import Issue, Signed, sign_card, sign_document
+from registry.documents.models import (
+    ISSUED_STATES,
+    Artefact,
+    ArtefactState,
+    DocumentRecord,
+    DocumentState,
+)
+from registry.errors import (
+    ClaimRefusedError,
+    ConflictError,
+    NotFoundError,
+    UnauthenticatedError,
+)
+from registry.status.lists import StatusAllocator
+
+_SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedKey:
+    """A key that the wallet offers, with its proof of possession.
+
+    Attributes:
+        jwk: The public key.
+        proof: Signature over ``ecert.claiming.proof_input``, base64url.
+        view: The card it is for; None for the SD-JWT.
+    """
+
+    jwk: Mapping[str, Any]
+    proof: str
+    view: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimContent:
+    """A claim as its wallet sees it.
+
+    Attributes:
+        claim: The claim.
+        kind: The document's kind.
+        artefacts: Its artefacts, SD-JWT first.
+        receipts: Receipts of those that are anchored, by artefact id.
+    """
+
+    claim: Claim
+    kind: str
+    artefacts: Sequence[Artefact]
+    receipts: Mapping[str, Receipt]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every artefact is anchored."""
+        return len(self.receipts) == len(self.artefacts)
+
+
+class ClaimService:
+    """Makes claim codes and answers wallets.
+
+    Args:
+        session: The transaction to work in.
+        context: What the process shares.
+        batches: Finds receipts.
+        audit: Where acts are recorded.
+    """
+
+    def __init__(
+        self, session: Session, context: Context, batches: BatchService, audit: AuditTrail
+    ) -> None:
+        self._session = session
+        self._context = context
+        self._batches = batches
+        self._audit = audit
+
+    def make_code(self, actor: Actor, document_id: str) -> tuple[ClaimCode, str]:
+        """Make a one-time code for a document; earlier unused codes of it end.
+
+        Returns:
+            What is kept, and the code, which is shown this once.
+
+        Raises:
+            NotFoundError: ``document_unknown``.
+            ForbiddenError: The actor is no clerk of its department.
+            ConflictError: ``document_state`` (not issued), ``document_not_valid``.
+        """
+        row = self._session.get(DocumentRecord, document_id, with_for_update=True)
+        if row is None:
+            raise NotFoundError("document_unknown", id=document_id[:32])
+        actor.require(Role.CLERK, row.department)
+        self._require_claimable(row)
+        now, settings = self._context.clock(), self._context.settings
+        for earlier in self._session.exec(
+            select(ClaimCode).where(
+                col(ClaimCode.document_id) == row.id, col(ClaimCode.used_at).is_(None)
+            )
+        ):
+            earlier.attempts_left = 0
+        code = new_code()
+        kept = ClaimCode(
+            document_id=row.id,
+            code_hash=code_hash(code),
+            officer=actor.id,
+            expires_at=now + settings.claim_code_seconds,
+            attempts_left=settings.claim_code_attempts,
+        )
+        self._session.add(kept)
+        self._session.flush()
+        self._audit.record(actor, "claim.code", row.id, department=row.department, code=kept.id)
+        return kept, code
+
+    def redeem(
+        self, code: str, holder: OfferedKey, cards: Sequence[OfferedKey]
+    ) -> tuple[Claim, str]:
+        """Use a code up: sign the document for the wallet's keys.
+
+        Args:
+            code: The code as typed.
+            holder: The key of the SD-JWT.
+            cards: One-time keys, each for a card of the kind; no key twice.
+
+        Returns:
+            The claim, and the secret by which the wallet asks for it, shown this once.
+
+        Raises:
+            MalformedError: ``claim_code_malformed``.
+            NotFoundError: ``claim_code_unknown``: never made, used, expired or tried too often.
+            ClaimRefusedError: ``claim_keys_invalid``, ``claim_proof_invalid``; the try counts.
+            ConflictError: ``document_not_valid``, ``signing_key_missing``.
+        """
+        kept = self._usable(code)
+        row = self._session.get(DocumentRecord, kept.document_id, with_for_update=True)
+        assert row is not None  # a foreign key
+        self._require_claimable(row)
+        kind = self._context.catalogue.kind(row.kind)
+        kept.attempts_left -= 1
+        keys = self._checked_keys(code, kind, holder, cards)
+        now = self._context.clock()
+        secret = b64url_encode(secrets.token_bytes(_SECRET_BYTES))
+        claim = Claim(document_id=row.id, secret_hash=_hash(secret), created_at=now)
+        self._session.add(claim)
+        kept.used_at = now
+        self._session.flush()
+        self._sign(row, kind, keys, claim.id, now)
+        self._audit.record(
+            None,
+            "claim.redeem",
+            row.id,
+            department=row.department,
+            claim=claim.id,
+            artefacts=len(keys),
+        )
+        return claim, secret
+
+    def content(self, claim_id: str, secret: str) -> ClaimContent:
+        """Return a claim's artefacts, with receipts once anchored.
+
+        Raises:
+            UnauthenticatedError: ``claim_secret_invalid``, also when there is no such claim.
+        """
+        claim = self._session.get(Claim, claim_id)
+        expected = bytes(32) if claim is None else claim.secret_hash
+        if not hmac.compare_digest(_hash(secret), expected) or claim is None:
+            raise UnauthenticatedError("claim_secret_invalid")
+        row = self._session.get(DocumentRecord, claim.document_id)
+        assert row is not None  # a foreign key
+        statement = (
+            select(Artefact)
+            .where(
+                col(Artefact.document_id) == claim.document_id,
+                col(Artefact.claim_id) == claim.id,
+                col(Artefact.state) != ArtefactState.SUPERSEDED,
+            )
+            .order_by(col(Artefact.view).is_not(None), col(Artefact.id))
+        )
+        artefacts = self._session.exec(statement).all()
+        content = ClaimContent(claim, row.kind, artefacts, self._batches.receipts(artefacts))
+        if content.complete and claim.delivered_at is None:
+            self._deliver(claim, row)
+        return content
+
+    def _deliver(self, claim: Claim, row: DocumentRecord) -> None:
+        claim.delivered_at = self._context.clock()
+        if row.state == DocumentState.ANCHORED:
+            row.state = DocumentState.DELIVERED
+            row.updated_at = claim.delivered_at
+
+    def _usable(self, code: str) -> ClaimCode:
+        statement = (
+            select(ClaimCode).where(col(ClaimCode.code_hash) == code_hash(code)).with_for_update()
+        )
+        kept = self._session.exec(statement).first()
+        if (
+            kept is None
+            or kept.used_at is not None
+            or kept.attempts_left <= 0
+            or self._context.clock() >= kept.expires_at
+        ):
+            raise NotFoundError("claim_code_unknown")
+        return kept
+
+    def _require_claimable(self, row: DocumentRecord) -> None:
+        if row.state not in ISSUED_STATES:
+            raise ConflictError("document_state", id=row.id, state=row.state.value)
+        expired = row.valid_until is not None and row.valid_until <= self._context.clock()
+        if row.status or expired:
+            raise ConflictError("document_not_valid", id=row.id)
+
+    def _checked_keys(
+        self, code: str, kind: Kind, holder: OfferedKey, cards: Sequence[OfferedKey]
+    ) -> list[tuple[str | None, PublicKey]]:
+        """Check every offered key and its proof; return view and key of each."""
+        if holder.view is not None or len(cards) > MAX_CARD_KEYS:
+            raise ClaimRefusedError("claim_keys_invalid")
+        signed = proof_input(code, self._context.settings.origin)
+        views = {card.view for card in kind.cards}
+        keys: list[tuple[str | None, PublicKey]] = []
+        for offered in (holder, *cards):
+            if offered is not holder and offered.view not in views:
+                raise ClaimRefusedError("claim_keys_invalid")
+            try:
+                key = PublicKey.from_jwk(offered.jwk)
+                signature = b64url_decode(offered.proof[:100], where="proof")
+                key.verify(signature, signed, alg=key.suite.jose, where="proof")
+            except SignatureInvalidError as error:
+                raise ClaimRefusedError("claim_proof_invalid") from error
+            except EcertError as error:
+                raise ClaimRefusedError("claim_keys_invalid") from error
+            keys.append((offered.view, key))
+        if len({key.kid for _, key in keys}) != len(keys):
+            # Two cards under one key could be linked.
+            raise ClaimRefusedError("claim_keys_invalid")
+        return keys
+
+    def _sign(
+        self,
+        row: DocumentRecord,
+        kind: Kind,
+        keys: Sequence[tuple[str | None, PublicKey]],
+        claim_id: str,
+        now: int,
+    ) -> None:
+        service = KeyService(self._session, self._context.keystore)
+        signer = service.signer(service.signing_key(row.department, KeyPurpose.DOCUMENTS))
+        issue = Issue(
+            self._context.settings.origin, row.department, kind, row.claims, row.valid_until
+        )
+        entries = StatusAllocator(self._session).take(row.department, len(keys))
+        signed: list[tuple[str, Signed]] = []
+        for (view, key), entry in zip(keys, entries, strict=True):
+            made = (
+                sign_document(issue, signer, status=entry, now=now, holder=key)
+                if view is None
+                else sign_card(issue, signer, view, status=entry, now=now, holder=key)
+            )
+            signed.append((row.id, made))
+        keep(self._session, row.department, signed, claim_id=claim_id)
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(b"ecert/claim-secret/1\0" + secret.encode("utf-8")).digest()

@@ -1,0 +1,56 @@
+"""What every service of one process shares."""
+
+from dataclasses import dataclass
+
+from ecert.keystore import Keystore
+from ecert.kinds import Catalogue
+from registry.chain.calls import AnchorCalls, DepartmentCalls, StatusCalls
+from registry.chain.deploy import Deployment
+from registry.clock import Clock, unix_now
+from registry.outbox.models import ChainDeployment
+from registry.settings import Settings
+
+
+@dataclass(frozen=True)
+class Contracts:
+    """The contracts as their callers see them.
+
+    Attributes:
+        chain_id: EIP-155 chain id.
+        council_delay: Seconds that acts of the council wait after they were announced.
+        departments: Calls on DepartmentRegistry.
+        anchors: Calls on AnchorRegistry.
+        statuses: Calls on StatusRegistry.
+        deployment: Addresses and code hashes.
+    """
+
+    chain_id: int
+    council_delay: int
+    departments: DepartmentCalls
+    anchors: AnchorCalls
+    statuses: StatusCalls
+    deployment: Deployment
+
+    @classmethod
+    def of(cls, row: ChainDeployment) -> "Contracts":
+        """Return the contracts of a deployment."""
+        deployment = Deployment.from_json(row.record)
+        return cls(
+            chain_id=row.chain_id,
+            council_delay=row.council_delay,
+            departments=deployment.departments,
+            anchors=deployment.anchors,
+            statuses=deployment.status,
+            deployment=deployment,
+        )
+
+
+@dataclass(frozen=True)
+class Context:
+    """Settings, opened key store, catalogue, contracts and clock of one process."""
+
+    settings: Settings
+    catalogue: Catalogue
+    keystore: Keystore
+    contracts: Contracts
+    clock: Clock = unix_now

@@ -1,0 +1,152 @@
+"""Signing keys and chain accounts in the database, opened through the key store."""
+
+from functools import lru_cache
+
+from sqlmodel import Session, col, select
+
+from ecert.keystore import Keystore
+from ecert.signing import ES256, SUITES, PublicKey, SoftwareSigner, Suite
+from registry.chain.accounts import LocalAccount
+from registry.departments.models import (
+    Account,
+    AccountPurpose,
+    KeyPurpose,
+    KeyState,
+    SigningKey,
+)
+from registry.errors import NotFoundError
+
+
+class KeyService:
+    """Makes keys and accounts and opens them for use.
+
+    Args:
+        session: The transaction to work in.
+        keystore: Seals and opens private keys.
+    """
+
+    def __init__(self, session: Session, keystore: Keystore) -> None:
+        self._session = session
+        self._keystore = keystore
+
+    def make_key(
+        self, department: str | None, purpose: KeyPurpose, suite: Suite = ES256
+    ) -> SigningKey:
+        """Make a signing key; ``department`` is None for the registry's own."""
+        signer = SoftwareSigner.generate(suite)
+        key = signer.public_key
+        row = SigningKey(
+            kid=key.kid,
+            department=department,
+            purpose=purpose,
+            suite=key.suite.jose,
+            x=key.x,
+            y=key.y,
+            sealed=self._keystore.seal(_key_name(key.kid), signer.private_bytes()),
+        )
+        self._session.add(row)
+        self._session.flush()
+        return row
+
+    def make_account(self, department: str | None, purpose: AccountPurpose) -> Account:
+        """Make a chain account; ``department`` is None for the council's."""
+        local = LocalAccount.generate()
+        row = Account(
+            address=local.address,
+            department=department,
+            purpose=purpose,
+            sealed=self._keystore.seal(_account_name(local.address), local.private_bytes()),
+        )
+        self._session.add(row)
+        self._session.flush()
+        return row
+
+    def account(self, department: str | None, purpose: AccountPurpose) -> Account:
+        """Return the account of a department for a purpose.
+
+        Raises:
+            NotFoundError: ``account_missing``.
+        """
+        statement = select(Account).where(
+            col(Account.department) == department
+            if department is not None
+            else col(Account.department).is_(None),
+            col(Account.purpose) == purpose,
+        )
+        row = self._session.exec(statement).first()
+        if row is None:
+            raise NotFoundError("account_missing", owner=department or "-", purpose=purpose.value)
+        return row
+
+    def signing_key(self, department: str | None, purpose: KeyPurpose) -> SigningKey:
+        """Return the newest key in use; a department's must be registered on the chain.
+
+        Raises:
+            NotFoundError: ``signing_key_missing``.
+        """
+        statement = (
+            select(SigningKey)
+            .where(
+                col(SigningKey.department) == department
+                if department is not None
+                else col(SigningKey.department).is_(None),
+                col(SigningKey.purpose) == purpose,
+            )
+            .order_by(col(SigningKey.created_at).desc(), col(SigningKey.kid))
+        )
+        usable = KeyState.NEW if department is None else KeyState.REGISTERED
+        for row in self._session.exec(statement):
+            if row.state == usable:
+                return row
+        raise NotFoundError("signing_key_missing", owner=department or "-", purpose=purpose.value)
+
+    def signing_keys(self, purpose: KeyPurpose) -> list[SigningKey]:
+        """Return all keys of the registry itself for a purpose."""
+        statement = select(SigningKey).where(
+            col(SigningKey.department).is_(None), col(SigningKey.purpose) == purpose
+        )
+        return list(self._session.exec(statement))
+
+    def signer(self, row: SigningKey) -> SoftwareSigner:
+        """Open a signing key.
+
+        Raises:
+            KeystoreError: ``sealed_key_invalid``.
+        """
+        return _open_key(self._keystore, row.kid, row.suite, row.sealed)
+
+    def local_account(self, row: Account) -> LocalAccount:
+        """Open a chain account.
+
+        Raises:
+            KeystoreError: ``sealed_key_invalid``.
+        """
+        return _open_account(self._keystore, row.address, row.sealed)
+
+
+def public_key_of(row: SigningKey) -> PublicKey:
+    """Return a row's public key."""
+    return PublicKey(_suite(row.suite), row.x, row.y)
+
+
+def _suite(jose: str) -> Suite:
+    return next(suite for suite in SUITES if suite.jose == jose)
+
+
+def _key_name(kid: str) -> str:
+    return f"signing/{kid}"
+
+
+def _account_name(address: str) -> str:
+    return f"account/{address}"
+
+
+@lru_cache(maxsize=512)
+def _open_key(keystore: Keystore, kid: str, suite: str, sealed: bytes) -> SoftwareSigner:
+    secret = keystore.open(_key_name(kid), sealed)
+    return SoftwareSigner.from_private_bytes(_suite(suite), secret)
+
+
+@lru_cache(maxsize=512)
+def _open_account(keystore: Keystore, address: str, sealed: bytes) -> LocalAccount:
+    return LocalAccount(keystore.open(_account_name(address), sealed))

@@ -1,0 +1,345 @@
+"""Setting departments up: rows here, acts on the chain through the outbox."""
+
+from collections.abc import Collection, Sequence
+
+from sqlmodel import Session, col, select
+
+from ecert import limits
+from ecert.encoding import code_bytes
+from ecert.signing import ES256, Suite
+from registry.access.actor import Actor
+from registry.access.models import Role
+from registry.audit.service import AuditTrail
+from registry.chain.calls import COUNCIL, ContractCall
+from registry.chain.calls import Role as ChainRole
+from registry.context import Context
+from registry.departments.keys import KeyService, public_key_of
+from registry.departments.models import (
+    AccountPurpose,
+    Department,
+    DepartmentState,
+    GrantState,
+    KeyPurpose,
+    KeyState,
+    KindGrant,
+    SigningKey,
+)
+from registry.errors import ConflictError, NotFoundError, RequestError
+from registry.outbox.models import Purpose
+from registry.outbox.service import Outbox
+
+_MAX_NAME_CHARS = 100
+
+
+class DepartmentService:
+    """Admits departments, registers their keys, grants kinds, suspends.
+
+    Args:
+        session: The transaction to work in.
+        context: What the process shares.
+        audit: Where acts are recorded.
+        outbox: Where contract calls are queued.
+    """
+
+    def __init__(
+        self, session: Session, context: Context, audit: AuditTrail, outbox: Outbox
+    ) -> None:
+        self._session = session
+        self._context = context
+        self._calls = context.contracts.departments
+        self._audit = audit
+        self._outbox = outbox
+        self._keys = KeyService(session, context.keystore)
+
+    def admit(
+        self,
+        actor: Actor,
+        *,
+        code: str,
+        name: str,
+        kind: str,
+        kinds: Collection[str],
+        parent: str | None = None,
+        suite: Suite = ES256,
+    ) -> Department:
+        """Admit a department with accounts and a signing key; it may issue once that is final.
+
+        Args:
+            actor: An operator for a top-level department, else a custodian of ``parent``.
+            code: 1 to 20 characters; a unified social credit code in real use.
+            name: What it is called.
+            kind: Its sort, which decides the kinds of document it may issue, e.g. ``PS``.
+            kinds: Codes of the kinds of document it is to issue.
+            parent: The department it stands under; None for the council.
+            suite: Of its signing key.
+
+        Raises:
+            ForbiddenError: The actor may not.
+            MalformedError: ``text_not_ascii_code``.
+            RequestError: ``department_name_invalid``, ``kind_of_other_department``.
+            KindError: ``kind_unknown``.
+            ConflictError: ``department_exists``, ``department_not_admitted`` (the parent).
+        """
+        if parent is None:
+            actor.require(Role.OPERATOR)
+        else:
+            actor.require(Role.CUSTODIAN, parent)
+            self.admitted(parent)
+        code_bytes(code, 20, where="department.code")
+        code_bytes(kind, 32, where="department.kind")
+        if not 0 < len(name.strip()) <= _MAX_NAME_CHARS:
+            raise RequestError("department_name_invalid", limit=_MAX_NAME_CHARS)
+        wanted = sorted(set(kinds))
+        for wanted_kind in wanted:
+            self._check_kind(wanted_kind, kind)
+        if self._session.get(Department, code) is not None:
+            raise ConflictError("department_exists", department=code)
+        row = Department(
+            code=code,
+            name=name.strip(),
+            kind=kind,
+            parent_code=parent,
+            created_at=self._context.clock(),
+        )
+        self._session.add(row)
+        self._session.flush()
+        accounts = {
+            purpose: self._keys.make_account(code, purpose).address
+            for purpose in (AccountPurpose.ADMIN, AccountPurpose.ANCHOR, AccountPurpose.STATUS)
+        }
+        call = self._calls.admit(
+            parent,
+            code,
+            department_kind=kind,
+            name=row.name,
+            kinds=wanted,
+            admin=accounts[AccountPurpose.ADMIN],
+        )
+        admitted = self._act(parent, call, Purpose.ADMIT)
+        row.transaction_id = admitted
+        for wanted_kind in wanted:
+            self._session.add(KindGrant(department=code, kind=wanted_kind, transaction_id=admitted))
+        for purpose, role in (
+            (AccountPurpose.ANCHOR, ChainRole.ANCHOR),
+            (AccountPurpose.STATUS, ChainRole.STATUS),
+        ):
+            grant = self._calls.grant_role(code, code, role, accounts[purpose])
+            self._outbox.queue(accounts[AccountPurpose.ADMIN], grant, Purpose.ROLE, after=admitted)
+        self._register(code, suite, after=admitted)
+        self._audit.record(actor, "department.admit", code, department=code, kinds=wanted)
+        return row
+
+    def register_key(self, actor: Actor, code: str, suite: Suite = ES256) -> SigningKey:
+        """Make a further signing key, used for new documents once it is on the chain.
+
+        Raises:
+            ForbiddenError: The actor is no custodian of the department.
+            NotFoundError: ``department_unknown_here``.
+            ConflictError: ``department_not_admitted``.
+        """
+        actor.require(Role.CUSTODIAN, code)
+        self.admitted(code)
+        key = self._register(code, suite, after=None)
+        self._audit.record(actor, "key.register", key.kid, department=code)
+        return key
+
+    def withdraw_key(
+        self, actor: Actor, kid: str, *, compromised_since: int | None = None
+    ) -> SigningKey:
+        """End a key's use.
+
+        Args:
+            actor: A custodian of its department or of one above it.
+            kid: The key's thumbprint.
+            compromised_since: The block from which on another may have used it; what was anchored
+                from there on is no longer trusted.
+
+        Raises:
+            NotFoundError: ``key_unknown``.
+            ForbiddenError: The actor may not.
+            ConflictError: ``key_not_in_use``.
+        """
+        key = self._session.get(SigningKey, kid)
+        if key is None or key.department is None:
+            raise NotFoundError("key_unknown", kid=kid[:43])
+        by = actor.require_above(Role.CUSTODIAN, self.lineage(key.department))
+        ended = (
+            {KeyState.COMPROMISED}
+            if compromised_since is not None
+            else {KeyState.WITHDRAWN, KeyState.COMPROMISED}
+        )
+        if key.state in ended:
+            raise ConflictError("key_not_in_use", kid=kid)
+        public = public_key_of(key)
+        if compromised_since is None:
+            call = self._calls.withdraw_key(by, key.department, public.thumbprint)
+            key.state = KeyState.WITHDRAWN
+        else:
+            call = self._calls.compromise_key(
+                by, key.department, public.thumbprint, compromised_since
+            )
+            key.state = KeyState.COMPROMISED
+        # Not used from now on, whatever the chain says of it later.
+        self._act(by, call, Purpose.KEY)
+        self._audit.record(
+            actor, f"key.{key.state.value}", kid, department=key.department, since=compromised_since
+        )
+        return key
+
+    def grant_kind(self, actor: Actor, code: str, kind: str) -> KindGrant:
+        """Let a department issue a further kind.
+
+        Args:
+            actor: An operator (for the council), or a custodian of a department above.
+            code: The department.
+            kind: The kind's code.
+
+        Raises:
+            ForbiddenError: The actor may not.
+            KindError: ``kind_unknown``.
+            ConflictError: ``kind_granted_already``, ``department_not_admitted``.
+        """
+        by = self._superior(actor, code)
+        department = self.admitted(code)
+        self._check_kind(kind, department.kind)
+        grant = self._session.get(KindGrant, (code, kind))
+        if grant is not None and grant.state != GrantState.WITHDRAWN:
+            raise ConflictError("kind_granted_already", department=code, kind=kind)
+        grant = grant or KindGrant(department=code, kind=kind)
+        grant.state = GrantState.REQUESTED
+        grant.transaction_id = self._act(by, self._calls.grant_kind(by, code, kind), Purpose.KIND)
+        self._session.add(grant)
+        self._audit.record(actor, "kind.grant", code, department=code, kind=kind)
+        return grant
+
+    def withdraw_kind(self, actor: Actor, code: str, kind: str) -> None:
+        """End a department's right to issue a kind; earlier documents remain valid.
+
+        Raises:
+            ForbiddenError: The actor may not.
+            NotFoundError: ``kind_not_granted_here``.
+        """
+        by = self._superior(actor, code)
+        grant = self._session.get(KindGrant, (code, kind))
+        if grant is None or grant.state == GrantState.WITHDRAWN:
+            raise NotFoundError("kind_not_granted_here", department=code, kind=kind)
+        grant.state = GrantState.WITHDRAWN
+        self._act(by, self._calls.withdraw_kind(by, code, kind), Purpose.KIND)
+        self._audit.record(actor, "kind.withdraw", code, department=code, kind=kind)
+
+    def suspend(self, actor: Actor, code: str) -> Department:
+        """Stop a department and all below it from issuing; earlier documents remain valid.
+
+        Raises:
+            ForbiddenError: The actor may not.
+            ConflictError: ``department_not_admitted``.
+        """
+        by = self._superior(actor, code)
+        department = self.admitted(code)
+        department.state = DepartmentState.SUSPENDED
+        # The council suspends at once, without its delay.
+        account = self._keys.account(by, _council_or_admin(by))
+        self._outbox.queue(account.address, self._calls.suspend(by, code), Purpose.SUSPENSION)
+        self._audit.record(actor, "department.suspend", code, department=code)
+        return department
+
+    def lift(self, actor: Actor, code: str) -> Department:
+        """End a suspension.
+
+        Raises:
+            ForbiddenError: The actor may not.
+            ConflictError: ``department_not_suspended``.
+        """
+        by = self._superior(actor, code)
+        department = self.get(code)
+        if department.state != DepartmentState.SUSPENDED:
+            raise ConflictError("department_not_suspended", department=code)
+        department.state = DepartmentState.ADMITTED
+        self._act(by, self._calls.lift(by, code), Purpose.SUSPENSION)
+        self._audit.record(actor, "department.lift", code, department=code)
+        return department
+
+    def get(self, code: str) -> Department:
+        """Return a department.
+
+        Raises:
+            NotFoundError: ``department_unknown_here``.
+        """
+        row = self._session.get(Department, code)
+        if row is None:
+            raise NotFoundError("department_unknown_here", department=code[:20])
+        return row
+
+    def admitted(self, code: str) -> Department:
+        """Return a department that is admitted and not suspended.
+
+        Raises:
+            NotFoundError: ``department_unknown_here``.
+            ConflictError: ``department_not_admitted``.
+        """
+        row = self.get(code)
+        if row.state != DepartmentState.ADMITTED:
+            raise ConflictError("department_not_admitted", department=code, state=row.state.value)
+        return row
+
+    def all(self) -> Sequence[Department]:
+        """Return all departments by code."""
+        return self._session.exec(select(Department).order_by(col(Department.code))).all()
+
+    def keys_of(self, code: str) -> Sequence[SigningKey]:
+        """Return a department's signing keys, oldest first."""
+        statement = select(SigningKey).where(col(SigningKey.department) == code)
+        return self._session.exec(statement.order_by(col(SigningKey.created_at))).all()
+
+    def kinds_of(self, code: str) -> Sequence[KindGrant]:
+        """Return the kinds that were granted to a department."""
+        return self._session.exec(select(KindGrant).where(col(KindGrant.department) == code)).all()
+
+    def lineage(self, code: str) -> list[str]:
+        """Return a department and those above it, nearest first.
+
+        Raises:
+            NotFoundError: ``department_unknown_here``.
+        """
+        codes: list[str] = []
+        above: str | None = code
+        while above is not None and len(codes) <= limits.MAX_LINEAGE:
+            codes.append(above)
+            above = self.get(above).parent_code
+        return codes
+
+    def _check_kind(self, kind: str, department_kind: str) -> None:
+        issuers = self._context.catalogue.kind(kind).issuer_kinds
+        if department_kind not in issuers:
+            raise RequestError(
+                "kind_of_other_department",
+                kind=kind,
+                found=department_kind,
+                issuers=", ".join(issuers),
+            )
+
+    def _register(self, code: str, suite: Suite, *, after: int | None) -> SigningKey:
+        key = self._keys.make_key(code, KeyPurpose.DOCUMENTS, suite)
+        admin = self._keys.account(code, AccountPurpose.ADMIN)
+        call = self._calls.register_key(code, public_key_of(key))
+        key.transaction_id = self._outbox.queue(admin.address, call, Purpose.KEY, after=after)
+        return key
+
+    def _superior(self, actor: Actor, code: str) -> str | None:
+        """Return in whose name the actor acts on ``code`` from above; None for the council."""
+        if Role.OPERATOR in actor.roles:
+            return COUNCIL
+        return actor.require_above(Role.CUSTODIAN, self.lineage(code)[1:])
+
+    def _act(self, by: str | None, call: ContractCall, purpose: Purpose) -> int:
+        """Queue an administrator's call, announced first where it is the council's."""
+        account = self._keys.account(by, _council_or_admin(by)).address
+        delay = self._context.contracts.council_delay
+        if by is not None or delay == 0:
+            return self._outbox.queue(account, call, purpose)
+        announced = self._outbox.queue(account, self._calls.schedule(call), Purpose.SCHEDULE)
+        return self._outbox.queue(account, call, purpose, after=announced, delay=delay)
+
+
+def _council_or_admin(by: str | None) -> AccountPurpose:
+    return AccountPurpose.COUNCIL if by is None else AccountPurpose.ADMIN

@@ -1,0 +1,1 @@
+"""Ciphertexts that printed look-up codes lead to; the registry cannot read them."""
