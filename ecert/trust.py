@@ -149,11 +149,9 @@ class TrustStore:
     """
 
     def __init__(self, data: bytes, catalogue: Catalogue, *, now: datetime) -> None:
-        parsed = envelope.parse(data, where="trust", max_bytes=limits.MAX_TRUST_FILE_BYTES)
-        self.file = TrustFile.from_json(parsed.signed)
-        parsed.require(PURPOSE, self.file.council, self.file.threshold)
         self.data = data
         self.catalogue = catalogue
+        self.file = _signed_file(data)
         self.check_current(now)
         if catalogue.hash != self.file.catalogue_hash:
             raise TrustError(
@@ -172,30 +170,48 @@ class TrustStore:
             expired = datetime.fromtimestamp(self.file.expires, UTC)
             raise TrustError("trust_expired", expired=expired.isoformat())
 
-    def updated(self, data: bytes, catalogue: Catalogue, *, now: datetime) -> "TrustStore":
-        """Return the store of a newer file, signed by enough of the old and of the new council.
+    @staticmethod
+    def successor(
+        pinned: bytes, data: bytes, catalogue: Catalogue, *, now: datetime
+    ) -> "TrustStore":
+        """Return the store of a file that follows the pinned one, which may have expired by now.
+
+        Args:
+            pinned: The trust file in use.
+            data: The newer one, signed by enough keys of the old council and of the new.
+            catalogue: The catalogue that the newer one pins.
+            now: The time to check the newer one's expiry against.
 
         Raises:
-            MalformedError: The file cannot be read.
-            TrustError: ``trust_rollback``, ``trust_other_chain``, or as the constructor.
+            MalformedError: A file cannot be read.
+            TrustError: ``trust_rollback``, ``trust_other_chain``, ``signed_by_too_few``, or as the
+                constructor.
         """
-        parsed = envelope.parse(data, where="trust", max_bytes=limits.MAX_TRUST_FILE_BYTES)
-        parsed.require(PURPOSE, self.file.council, self.file.threshold)
-        newer = TrustStore(data, catalogue, now=now)
-        if newer.file.version < self.file.version or (
-            newer.file.version == self.file.version and newer.file != self.file
-        ):
-            raise TrustError("trust_rollback", found=newer.file.version, pinned=self.file.version)
-        same = (newer.file.chain_id, newer.file.genesis_hash)
-        if same != (self.file.chain_id, self.file.genesis_hash):
+        old = _signed_file(pinned)
+        _parse(data).require(PURPOSE, old.council, old.threshold)
+        store = TrustStore(data, catalogue, now=now)
+        new = store.file
+        if new.version < old.version or (new.version == old.version and new != old):
+            raise TrustError("trust_rollback", found=new.version, pinned=old.version)
+        if (new.chain_id, new.genesis_hash) != (old.chain_id, old.genesis_hash):
             raise TrustError("trust_other_chain")
-        if newer.file.checkpoint.number < self.file.checkpoint.number:
+        if new.checkpoint.number < old.checkpoint.number:
             raise TrustError(
-                "trust_rollback",
-                found=newer.file.checkpoint.number,
-                pinned=self.file.checkpoint.number,
+                "trust_rollback", found=new.checkpoint.number, pinned=old.checkpoint.number
             )
-        return newer
+        return store
+
+
+def _parse(data: bytes) -> envelope.UnverifiedEnvelope:
+    return envelope.parse(data, where="trust", max_bytes=limits.MAX_TRUST_FILE_BYTES)
+
+
+def _signed_file(data: bytes) -> TrustFile:
+    """Read a file that enough of its own council's keys signed."""
+    parsed = _parse(data)
+    file = TrustFile.from_json(parsed.signed)
+    parsed.require(PURPOSE, file.council, file.threshold)
+    return file
 
 
 def _keys(fields: Fields, name: str) -> tuple[PublicKey, ...]:

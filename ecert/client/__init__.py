@@ -1,0 +1,1 @@
+"""What wallets and verifiers share: pinned trust, registries over HTTP, a verifier ready to use."""

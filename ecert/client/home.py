@@ -1,0 +1,116 @@
+"""A folder that pins a trust file and remembers where nodes are."""
+
+import json
+import os
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from ecert import limits
+from ecert.encoding import json_decode
+from ecert.errors import MalformedError, TrustError
+from ecert.fields import Fields
+from ecert.kinds.catalogue import Catalogue
+from ecert.trust import TrustStore
+
+_TRUST, _NODES = "trust.json", "nodes.json"
+MAX_NODES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A wallet's or verifier's folder."""
+
+    directory: Path
+
+    def trust(self, catalogue: Catalogue, *, now: datetime) -> TrustStore:
+        """Return the pinned trust store.
+
+        Raises:
+            TrustError: ``trust_not_pinned``, or the pinned file is no longer good.
+            MalformedError: The file is damaged.
+        """
+        path = self.directory / _TRUST
+        if not path.exists():
+            raise TrustError("trust_not_pinned", path=str(path))
+        data = read_file(path, limit=limits.MAX_TRUST_FILE_BYTES)
+        return TrustStore(data, catalogue, now=now)
+
+    def pin(self, data: bytes, catalogue: Catalogue, *, now: datetime) -> TrustStore:
+        """Pin a first trust file, or take a newer one signed by the old council and the new.
+
+        Raises:
+            MalformedError: The file cannot be read.
+            TrustError: It is not good, or no successor of the pinned one.
+        """
+        path = self.directory / _TRUST
+        if path.exists():
+            pinned = read_file(path, limit=limits.MAX_TRUST_FILE_BYTES)
+            store = TrustStore.successor(pinned, data, catalogue, now=now)
+        else:
+            store = TrustStore(data, catalogue, now=now)
+        write_file(path, data)
+        return store
+
+    def nodes(self) -> tuple[str, ...]:
+        """Return the JSON-RPC addresses that were remembered.
+
+        Raises:
+            MalformedError: The file is damaged.
+        """
+        path = self.directory / _NODES
+        if not path.exists():
+            return ()
+        data = read_file(path, limit=limits.MAX_TRUST_FILE_BYTES)
+        value = json_decode(data, where=_NODES, max_bytes=limits.MAX_TRUST_FILE_BYTES)
+        fields = Fields(value, _NODES)
+        urls = fields.items("rpc", limit=MAX_NODES)
+        if not all(isinstance(url, str) for url in urls):
+            raise fields.fail("rpc")
+        return tuple(urls)
+
+    def remember_nodes(self, urls: Sequence[str]) -> None:
+        """Remember JSON-RPC addresses."""
+        write_file(self.directory / _NODES, json.dumps({"rpc": list(urls)}).encode())
+
+
+def read_file(path: Path, *, limit: int) -> bytes:
+    """Return a file's bytes, reading no more than ``limit``.
+
+    Raises:
+        MalformedError: ``too_large``, ``file_unreadable``.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise MalformedError("file_unreadable", path=str(path), reason=reason) from error
+    if len(data) > limit:
+        raise MalformedError("too_large", where=path.name, size=f">{limit}", limit=limit)
+    return data
+
+
+def write_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        MalformedError: ``file_unwritable``.
+    """
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise MalformedError("file_unwritable", path=str(path), reason=reason) from error

@@ -1,0 +1,63 @@
+"""From whatever a person has at hand to the text that is verified.
+
+What a file is, its first bytes say, never its name.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ecert import limits, lookup
+from ecert.artefact import MAX_INPUT_BYTES
+from ecert.encoding import utf8_decode
+from ecert.errors import MalformedError
+from verifier.image import is_image
+from verifier.pdf_read import is_pdf, read_pdf
+from verifier.qr_read import read_documents
+
+MAX_FILE_BYTES = max(limits.MAX_PDF_BYTES, limits.MAX_IMAGE_BYTES, MAX_INPUT_BYTES)
+"""The largest file of any sort that is taken."""
+
+Fetch = Callable[[lookup.LookupUrl], bytes]
+"""Gets the ciphertext that a look-up code names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A document as it came.
+
+    Attributes:
+        source: ``file``, ``pdf``, ``picture`` or ``lookup``.
+        data: What is to be verified.
+    """
+
+    source: str
+    data: bytes | str
+
+
+def read_input(data: bytes, fetch: Fetch) -> Sequence[Input]:
+    """Return the documents that ``data`` holds; a picture may show several.
+
+    Args:
+        data: A document file, an SD-JWT, a card, a look-up URL, a PDF, or a PNG or JPG picture.
+        fetch: Gets the entry of a look-up code.
+
+    Raises:
+        MalformedError: It is too large, or nothing to verify is in it.
+        UnavailableError: A look-up code's entry cannot be fetched.
+    """
+    if len(data) > MAX_FILE_BYTES:
+        raise MalformedError("too_large", where="input", size=len(data), limit=MAX_FILE_BYTES)
+    if is_pdf(data):
+        return (Input("pdf", read_pdf(data)),)
+    if is_image(data):
+        return tuple(_resolve("picture", text, fetch) for text in read_documents(data))
+    if len(data) > MAX_INPUT_BYTES:
+        raise MalformedError("too_large", where="input", size=len(data), limit=MAX_INPUT_BYTES)
+    return (_resolve("file", utf8_decode(data, where="input").strip(), fetch),)
+
+
+def _resolve(source: str, text: str, fetch: Fetch) -> Input:
+    if not lookup.is_lookup_url(text):
+        return Input(source, text)
+    url = lookup.parse_url(text)
+    return Input("lookup", lookup.open_(fetch(url), url.id, url.key))
