@@ -9,7 +9,7 @@ import pytest
 from ecert.authority import DepartmentRecord, Interval, Parent
 from ecert.chain.finality import FinalAtOnce, FinalWhenSigned, finality_of
 from ecert.chain.reader import ChainReader
-from ecert.chain.rpc import RpcNode
+from ecert.chain.rpc import RpcPool
 from ecert.errors import UnavailableError
 from ecert.facts import Basis, Query, StatusReference
 from ecert.signing import SoftwareSigner
@@ -86,13 +86,13 @@ def test_one_call_answers_all(
     world: ChainWorld, query: Query, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
-    original = RpcNode.call
+    original = RpcPool.ask
 
-    def counted(self: RpcNode, method: str, params: list[object]) -> object:
+    def counted(self: RpcPool, method: str, *rest: object) -> object:
         calls.append(method)
-        return original(self, method, params)
+        return original(self, method, *rest)
 
-    monkeypatch.setattr(RpcNode, "call", counted)
+    monkeypatch.setattr(RpcPool, "ask", counted)
     reader(world).facts(query)
     assert calls == ["eth_call"]
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from faulty_node import CUT, FaultyNode
 
 from ecert.errors import EcertError, MalformedError, UnavailableError
 from ecert.signing import ED25519, ES256, SoftwareSigner
@@ -24,6 +23,7 @@ from registry.chain.nonces import MemoryNonces
 from registry.chain.rpc import RpcPool
 from registry.chain.sender import Sender
 from registry.chain.transactions import Mined, Pending, PreparedTx, Superseded, Unknown
+from tests.integration.faulty_node import CUT, FaultyNode
 
 Connect = Callable[..., Sender]
 DEPARTMENT = "11110000000000111A"
