@@ -49,9 +49,11 @@ def _finite(text: str) -> float:
     return value
 
 
-_decode_strict = json.JSONDecoder(
+json_scan = json.JSONDecoder(
     object_pairs_hook=_unique_pairs, parse_constant=_no_constant, parse_float=_finite
 ).decode
+"""As strict as ``json_decode`` but for lone surrogates, for text whose size and depth its caller
+has bounded; raises ``ValueError``."""
 
 
 def b64url_encode(data: bytes) -> str:
@@ -59,7 +61,7 @@ def b64url_encode(data: bytes) -> str:
     return binascii.b2a_base64(data, newline=False).translate(_B64_TO_URL, b"=").decode("ascii")
 
 
-def b64url_decode(text: str, *, where: str = "value") -> bytes:
+def b64url_decode(text: str | bytes, *, where: str = "value") -> bytes:
     """Decode canonical base64url without padding (RFC 7515 section 2, RFC 4648 section 3.5).
 
     Raises:
@@ -68,11 +70,12 @@ def b64url_decode(text: str, *, where: str = "value") -> bytes:
     """
     rest = len(text) & 3
     try:
-        encoded = text.encode("ascii").translate(_URL_TO_B64)
-        data = binascii.a2b_base64(encoded + _B64_PADDING[rest], strict_mode=True)
+        encoded = text.encode("ascii") if isinstance(text, str) else text
+        encoded = encoded.translate(_URL_TO_B64) + _B64_PADDING[rest]
+        data = binascii.a2b_base64(encoded, strict_mode=True)
     except ValueError as error:  # UnicodeEncodeError and binascii.Error are ValueErrors
         raise MalformedError("base64url_malformed", where=where) from error
-    if rest and encoded[-1] not in _B64_LAST[rest]:
+    if rest and encoded[rest - 5] not in _B64_LAST[rest]:
         raise MalformedError("base64url_malformed", where=where)
     return data
 
@@ -106,12 +109,12 @@ def json_decode(data: bytes | str, *, where: str, max_bytes: int) -> Any:
     """
     if len(data) > max_bytes:
         raise MalformedError("too_large", where=where, size=len(data), limit=max_bytes)
+    from_utf8 = isinstance(data, bytes)
     if isinstance(data, bytes):
         data = utf8_decode(data, where=where)
-    _check_depth(data, where)
     try:
-        value = _decode_strict(data)
-        if "\\u" in data or not data.isascii():
+        value = json_scan(data)
+        if "\\" in data or not (data.isascii() or from_utf8):
             json_encode(value).encode("utf-8")  # a lone surrogate has no UTF-8 form
     except _DuplicateKeyError as error:
         key = error.args[0][:64].encode("utf-8", "replace").decode("utf-8")
@@ -123,6 +126,8 @@ def json_decode(data: bytes | str, *, where: str, max_bytes: int) -> Any:
     except ValueError as error:  # JSONDecodeError, or an integer of over 4,300 digits
         reason = getattr(error, "msg", str(error))[:64]
         raise MalformedError("json_malformed", where=where, reason=reason) from error
+    if data.count("[") + data.count("{") > limits.MAX_JSON_DEPTH:
+        _check_depth(value, where)
     return value
 
 
@@ -161,28 +166,19 @@ def code_text(data: bytes) -> str:
     return text
 
 
-def _check_depth(text: str, where: str) -> None:
-    """Refuse deep nesting before the parser recurses; brackets in strings only over-count."""
-    if text.count("[") + text.count("{") <= limits.MAX_JSON_DEPTH:
-        return
-    depth = 0
-    in_string = escaped = False
-    for char in text:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif char == "\\":
-                escaped = True
-            elif char == '"':
-                in_string = False
-        elif char == '"':
-            in_string = True
-        elif char in "[{":
-            depth += 1
-            if depth > limits.MAX_JSON_DEPTH:
-                raise MalformedError("json_too_deep", where=where, limit=limits.MAX_JSON_DEPTH)
-        elif char in "]}":
-            depth -= 1
+def _check_depth(value: Any, where: str) -> None:
+    """Refuse deep nesting, level by level; the decoder itself stops before the stack does."""
+    level: list[Any] = [[value]]
+    for _ in range(limits.MAX_JSON_DEPTH + 1):
+        level = [
+            item
+            for container in level
+            for item in (container.values() if isinstance(container, dict) else container)
+            if isinstance(item, dict | list)
+        ]
+        if not level:
+            return
+    raise MalformedError("json_too_deep", where=where, limit=limits.MAX_JSON_DEPTH)
 
 
 def _check_canonical(value: Any, where: str, depth: int) -> None:

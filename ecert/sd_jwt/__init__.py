@@ -6,12 +6,12 @@ draft-ietf-oauth-sd-jwt-vc. The way through: ``issue`` (department), ``present``
 ``verify`` for those who need what lies between them.
 """
 
-from ecert.sd_jwt.issue import Disclosable, IssuedSdJwt, issue
+from ecert.sd_jwt.issuing import Disclosable, IssuedSdJwt, issue, issue_many
 from ecert.sd_jwt.names import KEY_BINDING_MAX_AGE_SECONDS, ClaimPath
-from ecert.sd_jwt.parse import UnverifiedSdJwt, parse
-from ecert.sd_jwt.present import disclosable_paths, disclose, present
+from ecert.sd_jwt.parsing import UnverifiedSdJwt, parse
+from ecert.sd_jwt.presenting import disclosable_paths, disclose, present
 from ecert.sd_jwt.times import check_validity
-from ecert.sd_jwt.verify import VerifiedSdJwt, verify, verify_issuer, verify_key_binding
+from ecert.sd_jwt.verifying import VerifiedSdJwt, verify, verify_issuer, verify_key_binding
 
 __all__ = [
     "KEY_BINDING_MAX_AGE_SECONDS",
@@ -24,6 +24,7 @@ __all__ = [
     "disclosable_paths",
     "disclose",
     "issue",
+    "issue_many",
     "parse",
     "present",
     "verify",

@@ -1,7 +1,6 @@
 """The holder's proof: a key binding JWT over one presentation (RFC 9901 sections 4.3 and 7.3)."""
 
 import hashlib
-import hmac
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +11,7 @@ from ecert.sd_jwt.names import (
     KEY_BINDING_MAX_AGE_SECONDS,
     KEY_BINDING_TYP,
 )
-from ecert.sd_jwt.parse import UnverifiedJwt
+from ecert.sd_jwt.parsing import UnverifiedJwt
 from ecert.sd_jwt.times import numeric_date, unix_seconds
 from ecert.signing import PublicKey, Signer
 
@@ -20,7 +19,7 @@ WHERE = "key binding JWT"
 
 
 def create_key_binding(
-    sd_jwt: str, *, holder: Signer, audience: str, nonce: str, now: datetime
+    sd_jwt: bytes, *, holder: Signer, audience: str, nonce: str, now: datetime
 ) -> str:
     """Sign a key binding JWT over ``sd_jwt`` (which ends in "~") for one audience and nonce."""
     header = {"alg": holder.public_key.suite.jose, "typ": KEY_BINDING_TYP}
@@ -36,7 +35,7 @@ def create_key_binding(
 
 def check_key_binding(
     jwt: UnverifiedJwt,
-    sd_jwt: str,
+    sd_jwt: bytes,
     *,
     key: PublicKey,
     audience: str | None,
@@ -45,6 +44,8 @@ def check_key_binding(
     max_age: int = KEY_BINDING_MAX_AGE_SECONDS,
 ) -> None:
     """Check a key binding JWT by the numbered steps of RFC 9901 section 7.3, step 5.
+
+    The signature comes last, being dearest: nothing is believed before all steps are done.
 
     Args:
         jwt: The key binding JWT; its ``typ`` was checked when it was parsed (step 5.4).
@@ -63,16 +64,6 @@ def check_key_binding(
     """
     if not audience or not nonce:
         raise HolderBindingError("key_binding_expectation_missing")
-    # 5.2, 5.3: the algorithm is the key's own, and the signature holds.
-    try:
-        key.verify(jwt.signature, jwt.signing_input, alg=jwt.header.alg, where=WHERE)
-    except SignatureInvalidError as error:
-        code = (
-            "key_binding_signature_invalid"
-            if error.code == "signature_invalid"
-            else "key_binding_algorithm_wrong"
-        )
-        raise HolderBindingError(code, **error.details) from error
     # 5.5: made within the window.
     time = unix_seconds(now)
     issued = _date(jwt.payload, "iat")
@@ -83,12 +74,12 @@ def check_key_binding(
     if issued < time - max_age:
         raise HolderBindingError("key_binding_stale", limit=max_age)
     # 5.6: made for this verifier and this transaction.
-    if not _same(_text(jwt.payload, "aud"), audience):
+    if _text(jwt.payload, "aud") != audience:
         raise HolderBindingError("key_binding_audience_wrong", expected=audience)
-    if not _same(_text(jwt.payload, "nonce"), nonce):
+    if _text(jwt.payload, "nonce") != nonce:
         raise HolderBindingError("key_binding_nonce_wrong")
     # 5.7: made for this SD-JWT with these disclosures.
-    if not _same(_text(jwt.payload, "sd_hash"), _sd_hash(sd_jwt)):
+    if _text(jwt.payload, "sd_hash") != _sd_hash(sd_jwt):
         raise HolderBindingError("key_binding_hash_wrong")
     # 5.8: valid as a JWT in all other respects.
     not_before, expires = _date(jwt.payload, "nbf"), _date(jwt.payload, "exp")
@@ -96,10 +87,20 @@ def check_key_binding(
         raise HolderBindingError("key_binding_early", leeway=CLOCK_LEEWAY_SECONDS)
     if expires is not None and expires <= time - CLOCK_LEEWAY_SECONDS:
         raise HolderBindingError("key_binding_expired")
+    # 5.2, 5.3: the algorithm is the key's own, and the signature holds.
+    try:
+        key.verify(jwt.signature, jwt.signing_input, alg=jwt.header.alg, where=WHERE)
+    except SignatureInvalidError as error:
+        code = (
+            "key_binding_signature_invalid"
+            if error.code == "signature_invalid"
+            else "key_binding_algorithm_wrong"
+        )
+        raise HolderBindingError(code, **error.details) from error
 
 
-def _sd_hash(sd_jwt: str) -> str:
-    return b64url_encode(hashlib.sha256(sd_jwt.encode("ascii")).digest())
+def _sd_hash(sd_jwt: bytes) -> str:
+    return b64url_encode(hashlib.sha256(sd_jwt).digest())
 
 
 def _text(payload: dict[str, Any], name: str) -> str:
@@ -114,7 +115,3 @@ def _date(payload: dict[str, Any], name: str) -> float | None:
         return numeric_date(payload, name)
     except EcertError as error:
         raise HolderBindingError("key_binding_claim_malformed", name=name) from error
-
-
-def _same(found: str, expected: str) -> bool:
-    return hmac.compare_digest(found.encode("utf-8"), expected.encode("utf-8"))

@@ -1,8 +1,5 @@
 """The names that SD-JWT and SD-JWT VC reserve, and the bounds of time."""
 
-from ecert import limits
-from ecert.errors import DisclosureError
-
 ISSUER_TYP = "dc+sd-jwt"
 """Header ``typ`` of the issuer-signed JWT (draft-ietf-oauth-sd-jwt-vc section 2.2.1)."""
 
@@ -38,13 +35,3 @@ KEY_BINDING_MAX_AGE_SECONDS = 300
 
 ClaimPath = tuple[str | int | None, ...]
 """Where a claim is: names, indices, None for every element (SD-JWT VC, "Claim Path")."""
-
-
-def bound_depth(depth: int) -> None:
-    """Refuse claims nested too deep, counted across disclosures.
-
-    Raises:
-        DisclosureError: ``disclosure_too_deep``.
-    """
-    if depth > limits.MAX_JSON_DEPTH:
-        raise DisclosureError("disclosure_too_deep", limit=limits.MAX_JSON_DEPTH)

@@ -6,8 +6,8 @@ from datetime import datetime
 from ecert.errors import DisclosureError, HolderBindingError
 from ecert.sd_jwt.key_binding import create_key_binding
 from ecert.sd_jwt.names import ClaimPath
-from ecert.sd_jwt.parse import UnverifiedSdJwt, parse
-from ecert.sd_jwt.reveal import RevealedPath, reveal
+from ecert.sd_jwt.parsing import UnverifiedSdJwt, parse
+from ecert.sd_jwt.revealing import RevealedPath, places, reveal
 from ecert.signing import PublicKey, Signer
 
 
@@ -19,7 +19,7 @@ def disclosable_paths(sd_jwt: str | UnverifiedSdJwt) -> tuple[RevealedPath, ...]
         DisclosureError: What ``reveal`` raises.
     """
     unverified = parse(sd_jwt) if isinstance(sd_jwt, str) else sd_jwt
-    return tuple(reveal(unverified)[1])
+    return tuple(places(unverified))
 
 
 def disclose(sd_jwt: str, paths: Collection[str | ClaimPath]) -> str:
@@ -44,16 +44,16 @@ def disclose(sd_jwt: str, paths: Collection[str | ClaimPath]) -> str:
     unverified = parse(sd_jwt)
     if unverified.key_binding is not None:
         raise HolderBindingError("key_binding_unexpected")
-    claims, places = reveal(unverified)
+    claims, found = reveal(unverified), places(unverified)
     chosen: set[str] = set()
     for path in paths:
         wanted: ClaimPath = (path,) if isinstance(path, str) else tuple(path)
         if not _exists(claims, wanted):
             name = "/".join("*" if part is None else str(part) for part in wanted)
             raise DisclosureError("disclosure_unknown", name=name[:64])
-        chosen.update(digest for place, digest in places.items() if _leads(place, wanted))
+        chosen.update(digest for place, digest in found.items() if _leads(place, wanted))
     kept = [
-        encoded
+        encoded.decode("ascii")
         for encoded, digest in zip(unverified.encoded, unverified.contents, strict=True)
         if digest in chosen
     ]
@@ -95,7 +95,9 @@ def present(
     if not audience or not nonce or now is None:
         raise HolderBindingError("key_binding_expectation_missing")
     _check_holder(chosen, holder)
-    binding = create_key_binding(chosen, holder=holder, audience=audience, nonce=nonce, now=now)
+    binding = create_key_binding(
+        chosen.encode("ascii"), holder=holder, audience=audience, nonce=nonce, now=now
+    )
     return chosen + binding
 
 

@@ -1,14 +1,13 @@
 """Reading the compact form of RFC 9901 section 4: bounded, strict, nothing verified yet."""
 
 import hashlib
-import json
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from ecert import limits
-from ecert.encoding import b64url_decode, b64url_encode, json_decode
+from ecert.encoding import b64url_decode, json_decode
 from ecert.errors import MalformedError
+from ecert.sd_jwt import disclosures
 from ecert.sd_jwt.names import (
     HASH_NAME,
     ISSUER_TYP,
@@ -20,12 +19,8 @@ from ecert.sd_jwt.names import (
 MAX_HEADER_CHARS = 1024
 """A JOSE header in base64url; ours has 140."""
 
-_scan = json.JSONDecoder().raw_decode
-_SCALARS = frozenset({str, int, bool, type(None)})
 
-
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """A JOSE header whose type is right and that chooses no key of its own.
 
     Attributes:
@@ -40,8 +35,7 @@ class Header:
     members: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class UnverifiedJwt:
+class UnverifiedJwt(NamedTuple):
     """A JWT in compact form whose signature nobody has checked."""
 
     header: Header
@@ -50,8 +44,7 @@ class UnverifiedJwt:
     signature: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class UnverifiedSdJwt:
+class UnverifiedSdJwt(NamedTuple):
     """An SD-JWT, with or without key binding, of which nothing is verified.
 
     Attributes:
@@ -63,9 +56,9 @@ class UnverifiedSdJwt:
     """
 
     issuer_jwt: UnverifiedJwt
-    encoded: tuple[str, ...]
+    encoded: list[bytes]
     contents: dict[str, list[Any]]
-    sd_jwt: str
+    sd_jwt: bytes
     key_binding: UnverifiedJwt | None
 
     @property
@@ -107,9 +100,10 @@ def parse(text: str) -> UnverifiedSdJwt:
         raise MalformedError(
             "too_large", where="SD-JWT", size=len(text), limit=limits.MAX_SD_JWT_BYTES
         )
-    if "~" not in text:
-        raise MalformedError("sd_jwt_malformed", reason="no ~ after the JWT")
-    issuer, *encoded, binding = text.split("~")
+    if "~" not in text or not text.isascii():
+        raise MalformedError("sd_jwt_malformed", reason="no ~ after the JWT, or not ASCII")
+    raw = text.encode("ascii")
+    issuer, *encoded, binding = raw.split(b"~")
     if len(encoded) > limits.MAX_DISCLOSURES:
         raise MalformedError(
             "sd_jwt_too_many",
@@ -120,23 +114,23 @@ def parse(text: str) -> UnverifiedSdJwt:
     issuer_jwt = _jwt(issuer, ISSUER_TYP, "SD-JWT")
     if issuer_jwt.payload.get(SD_ALG, HASH_NAME) != HASH_NAME:
         raise MalformedError("sd_jwt_hash_unknown", expected=HASH_NAME)
-    contents = [_disclosure(part) for part in encoded]
     return UnverifiedSdJwt(
-        issuer_jwt=issuer_jwt,
-        encoded=tuple(encoded),
-        contents=dict(zip(disclosure_digests(encoded), contents, strict=True)),
-        sd_jwt=text[: len(text) - len(binding)],
-        key_binding=_jwt(binding, KEY_BINDING_TYP, "key binding JWT") if binding else None,
+        issuer_jwt,
+        encoded,
+        _by_digest(encoded) if encoded else {},
+        raw[: len(raw) - len(binding)],
+        _jwt(binding, KEY_BINDING_TYP, "key binding JWT") if binding else None,
     )
 
 
-def disclosure_digests(encoded: list[str]) -> list[str]:
-    """Return the digest of each disclosure: SHA-256 over its text (RFC 9901 section 4.2.3)."""
-    return [b64url_encode(hashlib.sha256(part.encode("ascii")).digest()) for part in encoded]
+def _by_digest(encoded: list[bytes]) -> dict[str, list[Any]]:
+    contents = disclosures.decode(encoded)
+    texts = disclosures.digest_texts(disclosures.digests(encoded))
+    return dict(zip(texts, contents, strict=True))
 
 
-def _jwt(text: str, typ: str, where: str) -> UnverifiedJwt:
-    parts = text.split(".")
+def _jwt(text: bytes, typ: str, where: str) -> UnverifiedJwt:
+    parts = text.split(b".")
     if len(parts) != 3:
         raise MalformedError("sd_jwt_malformed", reason=f"{where} without three parts")
     header, payload, signature = parts
@@ -145,17 +139,17 @@ def _jwt(text: str, typ: str, where: str) -> UnverifiedJwt:
             "too_large", where=f"{where} header", size=len(header), limit=MAX_HEADER_CHARS
         )
     return UnverifiedJwt(
-        header=_header(header, typ, where),
-        payload=_json_object(payload, f"{where} payload"),
-        signing_input=f"{header}.{payload}".encode("ascii"),
-        signature=b64url_decode(signature, where=f"{where} signature"),
+        _header(header, typ, where),
+        _json_object(payload, where),
+        text[: len(header) + 1 + len(payload)],
+        b64url_decode(signature, where=where),
     )
 
 
 @lru_cache(maxsize=256)
-def _header(text: str, typ: str, where: str) -> Header:
+def _header(text: bytes, typ: str, where: str) -> Header:
     """Read a header; an issuer's tokens share theirs, so the few seen last are remembered."""
-    members = _json_object(text, f"{where} header")
+    members = _json_object(text, where)
     for name in sorted(members):
         if name in KEY_CARRYING_HEADERS or name in ("crit", "b64"):
             raise MalformedError("sd_jwt_header_refused", where=where, member=name)
@@ -169,37 +163,9 @@ def _header(text: str, typ: str, where: str) -> Header:
     return Header(alg, kid if isinstance(kid, str) else None, frozenset(members))
 
 
-def _json_object(text: str, where: str) -> dict[str, Any]:
+def _json_object(text: bytes, where: str) -> dict[str, Any]:
     data = b64url_decode(text, where=where)
     value = json_decode(data, where=where, max_bytes=limits.MAX_SD_JWT_BYTES)
     if not isinstance(value, dict):
         raise MalformedError("sd_jwt_malformed", reason=f"{where} is not an object")
     return value
-
-
-def _disclosure(encoded: str) -> list[Any]:
-    """Decode ``[salt, name, value]`` or ``[salt, value]`` (RFC 9901 section 4.2)."""
-    data = b64url_decode(encoded, where="disclosure")
-    value = _plain_array(data)
-    if value is None:
-        value = json_decode(data, where="disclosure", max_bytes=limits.MAX_SD_JWT_BYTES)
-    match value:
-        case [str(), str(), _] | [str(), _]:
-            return value
-    raise MalformedError("disclosure_malformed")
-
-
-def _plain_array(data: bytes) -> list[Any] | None:
-    """Decode an array of plain scalars fast, or return None: the strict decoder must look.
-
-    Such an array has no keys to double, no depth, no NaN; escapes (lone surrogates) are left to
-    the strict decoder too.
-    """
-    try:
-        text = data.decode("utf-8")
-        value, end = _scan(text)
-    except (ValueError, RecursionError):
-        return None
-    if end != len(text) or type(value) is not list or "\\u" in text:
-        return None
-    return value if all(type(item) in _SCALARS for item in value) else None

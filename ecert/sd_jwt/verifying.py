@@ -1,7 +1,7 @@
 """Verification (RFC 9901 section 7), as one call and as the steps that it is made of."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -9,8 +9,8 @@ from typing import Any
 from ecert.errors import HolderBindingError, MalformedError, ValidityError
 from ecert.sd_jwt.key_binding import check_key_binding
 from ecert.sd_jwt.names import KEY_BINDING_MAX_AGE_SECONDS
-from ecert.sd_jwt.parse import UnverifiedSdJwt, parse
-from ecert.sd_jwt.reveal import RevealedPath, reveal
+from ecert.sd_jwt.parsing import UnverifiedSdJwt, parse
+from ecert.sd_jwt.revealing import RevealedPath, places, reveal
 from ecert.sd_jwt.times import check_validity
 from ecert.signing import PublicKey
 
@@ -21,22 +21,28 @@ class VerifiedSdJwt:
 
     Attributes:
         claims: What the issuer put in clear and what the holder disclosed; no digests.
-        digest: SHA-256 over the issuer's JWS signing input.
-        disclosed: The digest of each disclosure by its place in ``claims``.
         key_bound: Whether a key binding JWT was checked and holds.
         source: What was verified.
     """
 
     claims: dict[str, Any]
-    digest: bytes
-    disclosed: Mapping[RevealedPath, str]
     key_bound: bool
     source: UnverifiedSdJwt
 
     @property
+    def digest(self) -> bytes:
+        """SHA-256 over the issuer's JWS signing input: the leaf's data."""
+        return self.source.digest
+
+    @property
+    def disclosed_paths(self) -> tuple[RevealedPath, ...]:
+        """The place in ``claims`` of each disclosure, parents before their parts."""
+        return tuple(places(self.source))
+
+    @property
     def disclosed_names(self) -> frozenset[str]:
         """The top-level claims that were disclosed, wholly or in part."""
-        return frozenset(str(path[0]) for path in self.disclosed)
+        return frozenset(str(path[0]) for path in self.disclosed_paths)
 
     @property
     def holder_key(self) -> PublicKey | None:
@@ -108,14 +114,7 @@ def verify_issuer(unverified: UnverifiedSdJwt, key: PublicKey) -> VerifiedSdJwt:
     """
     jwt = unverified.issuer_jwt
     key.verify(jwt.signature, jwt.signing_input, alg=jwt.header.alg, where="SD-JWT")
-    claims, disclosed = reveal(unverified)
-    return VerifiedSdJwt(
-        claims=claims,
-        digest=unverified.digest,
-        disclosed=disclosed,
-        key_bound=False,
-        source=unverified,
-    )
+    return VerifiedSdJwt(reveal(unverified), key_bound=False, source=unverified)
 
 
 def verify_key_binding(
@@ -150,7 +149,7 @@ def verify_key_binding(
         now=now,
         max_age=max_age,
     )
-    return replace(verified, key_bound=True)
+    return VerifiedSdJwt(verified.claims, key_bound=True, source=verified.source)
 
 
 def _check_audience(claims: Mapping[str, Any], audience: str | None) -> None:

@@ -1,0 +1,267 @@
+"""Issuing (RFC 9901 sections 4.1 and 4.2): salted disclosures, hidden order, decoys, one signature.
+
+A department issues a million of these, so the flat case is written for speed: one draw of
+randomness per document, and no work per disclosure beyond its own JSON, base64 and hash.
+"""
+
+import hashlib
+import os
+from binascii import b2a_base64 as _b2a
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from json.encoder import encode_basestring
+from typing import Any, NamedTuple
+
+from ecert import limits
+from ecert.encoding import b64url_encode, json_encode
+from ecert.errors import ContentError
+from ecert.sd_jwt import disclosures
+from ecert.sd_jwt.names import ALWAYS_CLEAR, ELLIPSIS, HASH_NAME, ISSUER_TYP, RESERVED, SD, SD_ALG
+from ecert.signing import PublicKey, Signer
+
+DIGESTS_MULTIPLE = 8
+"""Digests of one object are padded with decoys to a multiple of this, so that their number tells
+little of which optional claims a document has (RFC 9901 section 4.2.5)."""
+
+SALT_BYTES = 18
+"""144 bits a salt: more than the 128 of RFC 9901 section 9.3, and whole in base64."""
+
+CHUNK = 256
+"""Documents that ``issue_many`` holds unsigned at a time."""
+
+_SALT_CHARS = SALT_BYTES * 4 // 3
+_SCALARS = frozenset({str, int, bool, float, type(None)})
+_URLSAFE = bytes.maketrans(b"+/", b"-_")
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosable:
+    """Marks a part of a claim (object member or array element) as disclosable by itself."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedSdJwt:
+    """A signed SD-JWT with all its disclosures, as its holder gets it.
+
+    Attributes:
+        text: The compact form, ending in "~".
+        digest: SHA-256 over the JWS signing input: the leaf's data.
+    """
+
+    text: str
+    digest: bytes
+
+    @property
+    def disclosures(self) -> tuple[str, ...]:
+        """The encoded disclosures."""
+        return tuple(self.text.split("~")[1:-1])
+
+
+def issue(
+    claims: Mapping[str, Any],
+    *,
+    disclosable: Mapping[str, Any],
+    signer: Signer,
+    digests_multiple: int = DIGESTS_MULTIPLE,
+) -> IssuedSdJwt:
+    """Sign an SD-JWT VC.
+
+    Args:
+        claims: What everybody sees: ``iss``, ``vct``, ``exp``, ``cnf``, ….
+        disclosable: What the holder chooses to show, claim by claim. Parts of a value wrapped in
+            ``Disclosable`` get disclosures of their own.
+        signer: The issuer's key.
+        digests_multiple: Decoys fill the digests of each object up to a multiple of this; 1 for
+            none.
+
+    Returns:
+        The SD-JWT with all disclosures.
+
+    Raises:
+        ContentError: ``claim_name_reserved``, ``claim_always_clear``, ``claim_twice``,
+            ``claim_unencodable``, ``claim_too_many``.
+    """
+    return _sign(_prepare(claims, disclosable, signer.public_key, digests_multiple), signer)
+
+
+def issue_many(
+    documents: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]],
+    *,
+    signer: Signer,
+    digests_multiple: int = DIGESTS_MULTIPLE,
+) -> Iterator[IssuedSdJwt]:
+    """Sign SD-JWT VCs one after another, as ``issue`` does, a fifth faster.
+
+    Documents are prepared and then signed some hundred at a time: code that stays in the
+    processor's cache runs faster, and memory stays bounded.
+
+    Args:
+        documents: Pairs of what ``issue`` takes as ``claims`` and ``disclosable``.
+        signer: The issuer's key.
+        digests_multiple: As for ``issue``.
+
+    Yields:
+        The SD-JWTs in the order of ``documents``.
+
+    Raises:
+        ContentError: As ``issue`` raises.
+    """
+    key = signer.public_key
+    stream = iter(documents)
+    while chunk := list(islice(stream, CHUNK)):
+        unsigned = [
+            _prepare(claims, disclosable, key, digests_multiple) for claims, disclosable in chunk
+        ]
+        yield from [_sign(item, signer) for item in unsigned]
+
+
+class _Unsigned(NamedTuple):
+    signing_input: bytes
+    disclosures: list[bytes]
+
+
+def _prepare(
+    claims: Mapping[str, Any],
+    disclosable: Mapping[str, Any],
+    key: PublicKey,
+    digests_multiple: int,
+) -> _Unsigned:
+    _check_names(claims, disclosable)
+    builder = _Builder(digests_multiple)
+    try:
+        payload = builder.payload(claims, disclosable)
+    except (TypeError, ValueError, RecursionError) as error:  # what JSON or UTF-8 cannot hold
+        raise ContentError("claim_unencodable", reason=type(error).__name__) from error
+    return _Unsigned(_header(key.suite.jose, key.kid) + _b64url(payload), builder.encoded)
+
+
+def _sign(unsigned: _Unsigned, signer: Signer) -> IssuedSdJwt:
+    signing_input, encoded = unsigned
+    signature = _b64url(signer.sign(signing_input))
+    text = b"~".join((signing_input + b"." + signature, *encoded, b"")).decode("ascii")
+    if len(encoded) > limits.MAX_DISCLOSURES or len(text) > limits.MAX_SD_JWT_BYTES:
+        raise ContentError("claim_too_many", count=len(encoded), size=len(text))
+    return IssuedSdJwt(text, hashlib.sha256(signing_input).digest())
+
+
+def _check_names(claims: Mapping[str, Any], disclosable: Mapping[str, Any]) -> None:
+    if not RESERVED.isdisjoint(claims) or not RESERVED.isdisjoint(disclosable):
+        raise ContentError(
+            "claim_name_reserved", name=", ".join(RESERVED & {*claims, *disclosable})
+        )
+    if not ALWAYS_CLEAR.isdisjoint(disclosable):
+        raise ContentError(
+            "claim_always_clear", name=", ".join(ALWAYS_CLEAR.intersection(disclosable))
+        )
+    if not claims.keys().isdisjoint(disclosable):
+        raise ContentError("claim_twice", name=", ".join(claims.keys() & disclosable.keys()))
+
+
+@lru_cache(maxsize=256)
+def _header(alg: str, kid: str) -> bytes:
+    header = json_encode({"alg": alg, "typ": ISSUER_TYP, "kid": kid})
+    return _b64url(header.encode("ascii")) + b"."
+
+
+def _b64url(data: bytes) -> bytes:
+    return _b2a(data, newline=False).translate(_URLSAFE, b"=")
+
+
+class _Builder:
+    """Collects the disclosures of one document."""
+
+    def __init__(self, digests_multiple: int) -> None:
+        self._multiple = digests_multiple
+        self.encoded: list[bytes] = []
+
+    def payload(self, claims: Mapping[str, Any], disclosable: Mapping[str, Any]) -> bytes:
+        """Return the encoded payload; its disclosures are then in ``encoded``."""
+        clear = {}
+        for name, value in claims.items():
+            if type(name) is not str:
+                raise TypeError
+            before = len(self.encoded)
+            clear[name] = value if type(value) in _SCALARS else self._value(value, 1)
+            if len(self.encoded) != before and name in ALWAYS_CLEAR:
+                raise ContentError("claim_always_clear", name=name)
+        parts = [json_encode(clear)[1:-1]] if clear else []
+        if disclosable:
+            # base64url needs no escaping in JSON: no second encoding of the longest part
+            digests = '","'.join(self._members(disclosable, 1))
+            parts.append(f'"{SD}":["{digests}"]')
+        if self.encoded:
+            parts.append(f'"{SD_ALG}":"{HASH_NAME}"')
+        return ("{" + ",".join(parts) + "}").encode("utf-8")
+
+    def _members(self, members: Mapping[str, Any], depth: int) -> list[str]:
+        """Make a disclosure of each member; return digests and decoys, their order hidden."""
+        count = len(members)
+        decoys = -count % self._multiple
+        random = os.urandom(SALT_BYTES * (count + decoys))
+        salts = _b64url(random).decode("ascii")
+        texts = [
+            encode_basestring(value)
+            if type(value) is str
+            else json_encode(value if type(value) in _SCALARS else self._value(value, depth))
+            for value in members.values()
+        ]
+        plain = [
+            f'["{salts[start : start + _SALT_CHARS]}",{encode_basestring(name)},{text}]'
+            for start, name, text in zip(
+                range(0, count * _SALT_CHARS, _SALT_CHARS), members, texts, strict=True
+            )
+        ]
+        encoded = [_b2a(item.encode(), newline=False).translate(_URLSAFE, b"=") for item in plain]
+        self.encoded += encoded
+        hashed = disclosures.digests(encoded)
+        if decoys:
+            size = SALT_BYTES
+            hashed += disclosures.digests(
+                [random[i * size : (i + 1) * size] for i in range(count, count + decoys)]
+            )
+        hashed.sort()
+        return disclosures.digest_texts(hashed)
+
+    def _element(self, value: Any, depth: int) -> dict[str, str]:
+        """Make a disclosure of an array element; return what stands in its place."""
+        salt = b64url_encode(os.urandom(SALT_BYTES))
+        encoded = _b64url(json_encode([salt, self._value(value, depth)]).encode("utf-8"))
+        self.encoded.append(encoded)
+        return {ELLIPSIS: b64url_encode(hashlib.sha256(encoded).digest())}
+
+    def _value(self, value: Any, depth: int) -> Any:
+        """Return ``value`` with digests in place of its disclosable parts."""
+        if not isinstance(value, dict | list | tuple):
+            return value
+        if depth >= limits.MAX_JSON_DEPTH:
+            raise RecursionError
+        if isinstance(value, dict):
+            return self._object(value, depth + 1)
+        return [
+            self._element(item.value, depth + 1)
+            if isinstance(item, Disclosable)
+            else self._value(item, depth + 1)
+            for item in value
+        ]
+
+    def _object(self, members: dict[str, Any], depth: int) -> dict[str, Any]:
+        if not RESERVED.isdisjoint(members):
+            raise ContentError("claim_name_reserved", name=", ".join(RESERVED & members.keys()))
+        clear: dict[str, Any] = {}
+        hidden: dict[str, Any] = {}
+        for name, value in members.items():
+            if type(name) is not str:
+                raise TypeError
+            if type(value) in _SCALARS:
+                clear[name] = value
+            elif isinstance(value, Disclosable):
+                hidden[name] = value.value
+            else:
+                clear[name] = self._value(value, depth)
+        if hidden:
+            clear[SD] = self._members(hidden, depth)
+        return clear
