@@ -8,7 +8,7 @@ A general decoder followed by a re-encoding would reach the same, but builds wha
 refuse (dates, regular expressions, shared references) from untrusted input first.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -38,7 +38,7 @@ def cbor_encode(value: Any) -> bytes:
     """Encode ``value`` deterministically.
 
     Args:
-        value: int (64 bit), bytes, str, bool, ``Tag``, sequences, and mappings from int.
+        value: int (64 bit), bytes, str, bool, ``Tag``, list, tuple, or dict with int keys.
 
     Raises:
         MalformedError: ``cbor_type_not_allowed``.
@@ -89,9 +89,9 @@ def _encode(value: Any, out: bytearray) -> None:
         case Tag():
             _encode_head(_Major.TAG, value.number, out)
             _encode(value.value, out)
-        case Mapping():
+        case dict():
             _encode_map(value, out)
-        case Sequence():
+        case list() | tuple():
             _encode_head(_Major.ARRAY, len(value), out)
             for item in value:
                 _encode(item, out)
@@ -99,19 +99,18 @@ def _encode(value: Any, out: bytearray) -> None:
             raise MalformedError("cbor_type_not_allowed", type=type(value).__name__, position=0)
 
 
-def _encode_map(value: Mapping[Any, Any], out: bytearray) -> None:
-    pairs = []
-    for key, item in value.items():
+def _encode_map(value: dict[Any, Any], out: bytearray) -> None:
+    for key in value:
         if not isinstance(key, int) or isinstance(key, bool):
             raise MalformedError("cbor_type_not_allowed", type="map key", position=0)
-        pairs.append((cbor_encode(key), item))
-    _encode_head(_Major.MAP, len(pairs), out)
-    for encoded, item in sorted(pairs, key=lambda pair: pair[0]):
-        out += encoded
-        _encode(item, out)
+    _encode_head(_Major.MAP, len(value), out)
+    # By their encodings (section 4.2.1): 0, 1, 2, ..., then -1, -2, ...
+    for key in sorted(value, key=lambda key: (key < 0, abs(key))):
+        _encode(key, out)
+        _encode(value[key], out)
 
 
-def _encode_head(major: int, argument: int, out: bytearray) -> None:
+def _encode_head(major: _Major, argument: int, out: bytearray) -> None:
     if argument < 24:
         out.append(major << 5 | argument)
         return

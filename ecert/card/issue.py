@@ -34,8 +34,8 @@ def issue(content: CardContent, *, signer: Signer) -> IssuedCard:
     """Sign ``content`` with a department's key.
 
     Raises:
-        MalformedError: ``card_malformed`` or ``card_claim_malformed`` for a field that no reader
-            would accept.
+        MalformedError: ``card_malformed``, ``card_claim_malformed`` or ``too_large`` for what no
+            reader would accept.
     """
     check_content(content)
     cti = secrets.token_bytes(model.CTI_BYTES)
@@ -79,7 +79,7 @@ def _claims(content: CardContent, cti: bytes) -> dict[int, Any]:
             model.VERSION: content.version,
             model.VIEW: content.view,
             model.STATUS: [content.status.list, content.status.index],
-            model.CLAIMS: content.claims,
+            model.CLAIMS: dict(content.claims),
         },
     }
     if content.exp is not None:

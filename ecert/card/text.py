@@ -34,10 +34,7 @@ def read_text(text: str) -> Sign1:
         MalformedError: ``too_large``, ``card_prefix_missing``, ``base45_malformed``, a ``cbor_``
             code, or ``card_malformed``.
     """
-    if len(text) > limits.MAX_CARD_CHARS:
-        raise MalformedError(
-            "too_large", where=PREFIX[:-1], size=len(text), limit=limits.MAX_CARD_CHARS
-        )
+    _check_length(text)
     if not text.startswith(PREFIX):
         raise MalformedError("card_prefix_missing")
     item = decode(b45decode(text[len(PREFIX) :]))
@@ -49,12 +46,18 @@ def read_text(text: str) -> Sign1:
 
 
 def write_text(card: Sign1) -> str:
-    """Return the text that ``read_text`` takes apart."""
+    """Return the text that ``read_text`` takes apart.
+
+    Raises:
+        MalformedError: ``too_large`` for what it would refuse.
+    """
     parts = [card.protected, card.unprotected, card.payload, card.signature]
     encoded = cbor_encode(Tag(SIGN1_TAG, parts))
     if card.proof is not None:
         encoded = cbor_encode([encoded, card.proof])
-    return PREFIX + b45encode(encoded)
+    text = PREFIX + b45encode(encoded)
+    _check_length(text)
+    return text
 
 
 def decode(data: bytes) -> Any:
@@ -64,6 +67,13 @@ def decode(data: bytes) -> Any:
         MalformedError: A ``cbor_`` code.
     """
     return cbor_decode(data, max_depth=limits.MAX_CARD_DEPTH, tags=(SIGN1_TAG, _CWT_TAG))
+
+
+def _check_length(text: str) -> None:
+    if len(text) > limits.MAX_CARD_CHARS:
+        raise MalformedError(
+            "too_large", where=PREFIX[:-1], size=len(text), limit=limits.MAX_CARD_CHARS
+        )
 
 
 def _sign1(item: Any, proof: Any) -> Sign1:
