@@ -48,6 +48,14 @@ _CODES: Mapping[str, tuple[str, str]] = {
     "uniqueItems": ("claim_item_doubled", ""),
 }
 
+# A wrong type explains all else, a wrong form explains a wrong length.
+_RANKS = {
+    "claim_wrong_type": 0,
+    "claim_date_impossible": 1,
+    "claim_date_out_of_range": 1,
+    "claim_identifier_wrong": 1,
+}
+
 
 class ContentCheck:
     """Checks claims against one kind's JSON Schema and consistency rules.
@@ -87,27 +95,27 @@ class ContentCheck:
             The errors in the order of the schema; empty when the claims fit. Where an identifier
             is wrong, the error's ``__cause__`` is the ``IdentifierError``.
         """
-        unreadable = [p for name, value in claims.items() if (p := _unreadable(name, value))]
-        if unreadable:
-            return unreadable
+        unreadable = {
+            name: problem
+            for name, value in claims.items()
+            if (problem := _unreadable(name, value)) is not None
+        }
+        readable = {name: value for name, value in claims.items() if name not in unreadable}
         validator = self._partial if partial else self._row if row else self._whole
-        instance = claims if isinstance(claims, dict) else dict(claims)
-        if validator.is_valid(instance):
-            return list(self._disagreements(claims))
-        problems = [
-            problem
-            for error in validator.iter_errors(instance)
-            for problem in self._explain(error, claims)
-        ]
-        wrong = {p.details["claim"] for p in problems}
-        mistyped = {p.details["claim"] for p in problems if p.code == "claim_wrong_type"}
-        problems = [
-            p
-            for p in problems
-            if p.code == "claim_wrong_type" or p.details["claim"] not in mistyped
-        ]
+        if not unreadable and validator.is_valid(readable):
+            return list(self._disagreements(readable))
+        problems = _telling(
+            [
+                problem
+                for error in validator.iter_errors(readable)
+                for problem in self._explain(error, readable)
+                if problem.details["claim"] not in unreadable
+            ]
+        )
         # What fits by itself may still disagree: name everything in one go.
-        problems += self._disagreements({k: v for k, v in claims.items() if k not in wrong})
+        wrong = {problem.details["claim"] for problem in problems}
+        fitting = {name: value for name, value in readable.items() if name not in wrong}
+        problems += [*unreadable.values(), *self._disagreements(fitting)]
         problems.sort(key=lambda p: self._order.get(str(p.details["claim"]), len(self._order)))
         return problems
 
@@ -194,6 +202,15 @@ def _is_date(text: str) -> bool:
         return _FIRST_DAY <= parse_date(text, "") <= _LAST_DAY
     except ContentError:
         return False
+
+
+def _telling(problems: list[ContentError]) -> list[ContentError]:
+    """Of several errors of one claim, keep those that say what to do."""
+    least: dict[object, int] = {}
+    for problem in problems:
+        claim, rank = problem.details["claim"], _RANKS.get(problem.code, len(_RANKS))
+        least[claim] = min(rank, least.get(claim, rank))
+    return [p for p in problems if _RANKS.get(p.code, len(_RANKS)) == least[p.details["claim"]]]
 
 
 def _unreadable(name: object, value: object) -> ContentError | None:
