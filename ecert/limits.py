@@ -57,6 +57,9 @@ MAX_SNAPSHOT_BYTES = 1024 * MIB
 MAX_RPC_BYTES = 16 * MIB
 """One answer of a JSON-RPC node."""
 
+MAX_LOGS_BYTES = 64 * MIB
+"""One range of the contracts' events, as a JSON-RPC node answers it; a full block fits."""
+
 MAX_TREE_SIZE = 1 << 20
 """Leaves in one Merkle tree."""
 

@@ -26,7 +26,7 @@ from networks.rpc import LoopbackRpc
 
 COUNCIL = "0x" + "c0" * 20
 NO_ACTOR = bytes(20)
-GAS = hex(30_000_000)
+GAS = 30_000_000
 ROLES = {"admin": 0, "anchor": 1, "status": 2, "dispense": 3}
 CONTRACTS = {
     "departments": "DepartmentRegistry",
@@ -92,11 +92,12 @@ class ChainWorld:
         assert receipt["status"] == "0x1", name
         return str(receipt["contractAddress"])
 
-    def submit(self, sender: str, contract: str, name: str, *arguments: Any) -> str:
+    def submit(self, sender: str, contract: str, name: str, *arguments: Any, gas: int = GAS) -> str:
         """Send a call and return its transaction hash, mined or not."""
         selector, inputs, _ = function(contract, name)
         data = hex_text(selector + encode(inputs, arguments))
-        return self._send({"from": sender, "to": self.addresses[contract], "data": data})
+        call = {"from": sender, "to": self.addresses[contract], "data": data, "gas": hex(gas)}
+        return self._send(call)
 
     def send(self, sender: str, contract: str, name: str, *arguments: Any) -> int:
         """Make a call that must succeed and return its block."""
@@ -164,5 +165,5 @@ class ChainWorld:
         if transaction["from"] not in self.known:
             self.rpc.call("anvil_impersonateAccount", transaction["from"])
             self.known.add(transaction["from"])
-        transaction |= {"gas": GAS, "gasPrice": "0x0"}
-        return str(self.rpc.call("eth_sendTransaction", transaction))
+        wanted = {"gas": hex(GAS), "gasPrice": "0x0"} | transaction
+        return str(self.rpc.call("eth_sendTransaction", wanted))

@@ -1,0 +1,161 @@
+"""What replaying a chain asks of its nodes, each answer decoded strictly."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from eth_hash.auto import keccak
+
+from ecert import limits
+from ecert.chain.events import Log, byte_string, quantity
+from ecert.chain.rpc import RpcNode, RpcPool
+from ecert.errors import MalformedError, UnavailableError
+from ecert.fields import MAX_TIME, Fields, hex_text
+
+T = TypeVar("T")
+
+LOGS_SECONDS = 60.0
+"""How long one range of the log may take: a node reads it from its disk."""
+FIRST_SPAN = 2_000
+"""Blocks asked for at first in one range."""
+MAX_SPAN = 100_000
+"""Blocks asked for at most in one range."""
+_SHRINKS = frozenset({"rpc_refused", "rpc_answer_too_large", "rpc_unreachable"})
+_HEAD = hex_text(keccak(b"head()")[:4])
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A block's header, as far as replaying needs it.
+
+    Attributes:
+        number: The block's number.
+        hash: Its hash.
+        state_root: The root of the state after it.
+        time: Its time, unix seconds.
+    """
+
+    number: int
+    hash: bytes
+    state_root: bytes
+    time: int
+
+
+class Nodes:
+    """The nodes of one chain.
+
+    Args:
+        urls: Their JSON-RPC addresses, the preferred one first.
+
+    Raises:
+        MalformedError: ``rpc_url_malformed``.
+    """
+
+    def __init__(self, urls: Sequence[str]) -> None:
+        self._pool = RpcPool(urls, seconds=LOGS_SECONDS, max_bytes=limits.MAX_LOGS_BYTES)
+
+    def chain_id(self) -> int:
+        """Return the chain's id (EIP-155).
+
+        Raises:
+            UnavailableError: No node gives a usable answer; so for all methods.
+        """
+        return self._ask("eth_chainId", [], lambda value: quantity(value, _malformed("chain id")))
+
+    def header(self, block: int | Literal["latest"]) -> Header:
+        """Return a block's header.
+
+        Raises:
+            UnavailableError: ``rpc_block_absent`` when no node has the block.
+        """
+
+        def read(value: Any) -> Header:
+            if value is None:
+                raise UnavailableError("rpc_block_absent", block=block)
+            found = _header(value)
+            if block not in ("latest", found.number):
+                raise _malformed("number")
+            return found
+
+        tag = block if block == "latest" else hex(block)
+        return self._ask("eth_getBlockByNumber", [tag, False], read)
+
+    def code_hash(self, address: bytes, block: int) -> bytes:
+        """Return the keccak-256 of a contract's code."""
+        code = self._ask("eth_getCode", [hex_text(address), hex(block)], _bytes_of("code"))
+        return keccak(code)
+
+    def head(self, address: bytes, block: int) -> bytes:
+        """Return the hash that a contract keeps over its events."""
+
+        def read(value: Any) -> bytes:
+            head = _bytes_of("head")(value)
+            if len(head) != 32:
+                raise _malformed("head")
+            return head
+
+        return self._ask("eth_call", [{"to": hex_text(address), "data": _HEAD}, hex(block)], read)
+
+    def logs(self, addresses: Sequence[bytes], first: int, last: int) -> Iterator[Log]:
+        """Yield the contracts' log entries from block ``first`` to ``last``, both included.
+
+        The range of one request grows while the node copes and shrinks when it does not.
+        """
+        span = FIRST_SPAN
+        while first <= last:
+            end = min(first + span - 1, last)
+            try:
+                found = self._range(addresses, first, end)
+            except UnavailableError as error:
+                if end == first or error.code not in _SHRINKS:
+                    raise
+                span = max((end - first + 1) // 4, 1)
+                continue
+            yield from found
+            first, span = end + 1, min(span * 2, MAX_SPAN)
+
+    def _range(self, addresses: Sequence[bytes], first: int, last: int) -> list[Log]:
+        def read(value: Any) -> list[Log]:
+            if not isinstance(value, list):
+                raise _malformed("logs")
+            logs = [Log.from_rpc(entry) for entry in value]
+            if not all(first <= log.block <= last for log in logs):
+                raise _malformed("range")
+            return logs
+
+        wanted = {
+            "fromBlock": hex(first),
+            "toBlock": hex(last),
+            "address": [hex_text(address) for address in addresses],
+        }
+        return self._ask("eth_getLogs", [wanted], read)
+
+    def _ask(self, method: str, params: Sequence[object], read: Callable[[Any], T]) -> T:
+        def read_or_fail(value: Any, node: RpcNode) -> T:
+            try:
+                return read(value)
+            except MalformedError as error:
+                raise node.malformed(method, str(error.details.get("field"))) from error
+
+        return self._pool.ask(method, params, read_or_fail)
+
+
+def _header(value: Any) -> Header:
+    fields = Fields(value, "block")
+    time = quantity(fields.raw("timestamp"), fields.fail("timestamp"))
+    if time > MAX_TIME:
+        raise fields.fail("timestamp")
+    return Header(
+        number=quantity(fields.raw("number"), fields.fail("number")),
+        hash=fields.hexadecimal("hash", 32),
+        state_root=fields.hexadecimal("stateRoot", 32),
+        time=time,
+    )
+
+
+def _bytes_of(field: str) -> Callable[[Any], bytes]:
+    return lambda value: byte_string(value, _malformed(field))
+
+
+def _malformed(field: str) -> MalformedError:
+    return MalformedError("field_malformed", where="node", field=field)

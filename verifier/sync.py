@@ -1,0 +1,160 @@
+"""Brings a snapshot forward to the newest final block, checking on the way.
+
+1 chain id, genesis block, pinned block and contracts' code are those of the trust file
+2 the final block is the one that the operator signed (embedded chain), and the node has it
+3 the block that the snapshot stood at is still on the chain
+4 the events since then, replayed, lead to the heads that the contracts keep at the final block
+
+Whatever fails, the snapshot remains what it was.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ecert.chain.events import CONTRACTS
+from ecert.chain.finality import FinalWhenSigned
+from ecert.chain.node import Header, Nodes
+from ecert.errors import UnavailableError
+from ecert.fields import hex_text
+from ecert.trust import TrustStore
+from verifier.snapshot import SnapshotUpdate, update
+from verifier.snapshot_meta import Meta
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """What a sync did.
+
+    Attributes:
+        before: The block that the snapshot stood at; None when it is new.
+        block: The block that it stands at.
+        time: As of when it holds, unix seconds.
+        events: How many events were replayed.
+    """
+
+    before: int | None
+    block: int
+    time: int
+    events: int
+
+
+def sync(
+    path: Path,
+    trust: TrustStore,
+    urls: Sequence[str],
+    *,
+    fetch_checkpoint: Callable[[], bytes],
+    clock: Callable[[], float] = time.time,
+) -> Synced:
+    """Bring the snapshot at ``path`` forward, or begin it.
+
+    Args:
+        path: The snapshot's file.
+        trust: Names chain, contracts and operators.
+        urls: JSON-RPC addresses of nodes, the preferred one first.
+        fetch_checkpoint: Gets the operator's latest checkpoint; not used for other engines.
+        clock: The wall clock, unix seconds.
+
+    Raises:
+        MalformedError: A checkpoint that cannot be read, events that cannot be replayed
+            (``event_…``), or ``rpc_url_malformed``.
+        TrustError: ``signed_by_too_few``: no operator signed the checkpoint.
+        UnavailableError: ``sync_other_chain``, ``sync_other_code``, ``checkpoint_not_on_chain``,
+            ``chain_reorganised``, ``snapshot_would_go_back``, ``heads_differ``; the nodes' failures
+            (``rpc_…``) and the file's (``snapshot_…``).
+    """
+    nodes = Nodes(urls)
+    final, as_of = _final_block(nodes, trust, fetch_checkpoint)
+    _check_chain(nodes, trust, final.number)
+    with update(path, trust) as changes:
+        before = changes.meta
+        if before is not None:
+            _check_continues(nodes, before, final)
+        count = _replay(nodes, trust, changes, final.number)
+        if nodes.header(final.number).hash != final.hash:
+            raise _reorganised(final, nodes.header(final.number))
+        after = changes.finish(final, min(as_of, int(clock())))
+    return Synced(before.header.number if before else None, final.number, after.time, count)
+
+
+def _final_block(
+    nodes: Nodes, trust: TrustStore, fetch_checkpoint: Callable[[], bytes]
+) -> tuple[Header, int]:
+    """Return the newest final block and as of when it is known to be the newest."""
+    if trust.file.engine != "anvil":
+        header = nodes.header("latest")
+        return header, header.time
+    signed = FinalWhenSigned(trust, fetch_checkpoint).verified()
+    header = nodes.header(signed.number)
+    if (header.hash, header.state_root) != (signed.hash, signed.state_root):
+        raise UnavailableError(
+            "checkpoint_not_on_chain",
+            block=signed.number,
+            signed=hex_text(signed.hash),
+            found=hex_text(header.hash),
+        )
+    return header, max(signed.time, header.time)
+
+
+def _check_chain(nodes: Nodes, trust: TrustStore, block: int) -> None:
+    file = trust.file
+    found = nodes.chain_id()
+    if found != file.chain_id:
+        raise UnavailableError("sync_other_chain", block=0, found=found, expected=file.chain_id)
+    pins = {0: file.genesis_hash, file.checkpoint.number: file.checkpoint.hash}
+    for number, wanted in pins.items():
+        header = nodes.header(number)
+        if header.hash != wanted:
+            raise UnavailableError(
+                "sync_other_chain",
+                block=number,
+                found=hex_text(header.hash),
+                expected=hex_text(wanted),
+            )
+    for name, contract in file.contracts.items():
+        code_hash = nodes.code_hash(contract.address, block)
+        if code_hash != contract.code_hash:
+            raise UnavailableError(
+                "sync_other_code",
+                contract=name,
+                found=hex_text(code_hash),
+                expected=hex_text(contract.code_hash),
+            )
+
+
+def _check_continues(nodes: Nodes, before: Meta, final: Header) -> None:
+    before.check_precedes(final)
+    still = nodes.header(before.header.number)
+    if still.hash != before.header.hash:
+        raise _reorganised(before.header, still)
+
+
+def _replay(nodes: Nodes, trust: TrustStore, changes: SnapshotUpdate, last: int) -> int:
+    addresses = {name: trust.file.contracts[name].address for name in CONTRACTS}
+    first = changes.meta.header.number + 1 if changes.meta else 0
+    count = 0
+    for log in nodes.logs(list(addresses.values()), first, last):
+        changes.state.apply(log)
+        count += 1
+    for name, address in addresses.items():
+        found = nodes.head(address, last)
+        if found != changes.state.heads[name]:
+            raise UnavailableError(
+                "heads_differ",
+                contract=name,
+                block=last,
+                found=hex_text(found),
+                replayed=hex_text(changes.state.heads[name]),
+            )
+    return count
+
+
+def _reorganised(stored: Header, found: Header) -> UnavailableError:
+    return UnavailableError(
+        "chain_reorganised",
+        block=stored.number,
+        stored=hex_text(stored.hash),
+        found=hex_text(found.hash),
+    )
