@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import zxingcpp
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 
-from ecert import card
+from ecert import card, lookup
 from ecert.errors import MalformedError
 from verifier.image import open_grey
 
@@ -73,8 +73,12 @@ _ATTEMPTS = (
 
 
 def is_document_text(text: str) -> bool:
-    """Return whether ``text`` looks like a card or an SD-JWT, which is no judgement yet."""
-    return text.startswith(card.PREFIX) or _SD_JWT.match(text) is not None
+    """Return whether ``text`` looks like a card, an SD-JWT or a look-up code: no judgement yet."""
+    return (
+        text.startswith(card.PREFIX)
+        or _SD_JWT.match(text) is not None
+        or lookup.is_lookup_url(text)
+    )
 
 
 def read_documents(data: bytes) -> tuple[str, ...]:
