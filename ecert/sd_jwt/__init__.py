@@ -15,7 +15,6 @@ from ecert.sd_jwt.verifying import VerifiedSdJwt, verify, verify_issuer, verify_
 
 __all__ = [
     "KEY_BINDING_MAX_AGE_SECONDS",
-    "KEY_BINDING_MAX_AGE_SECONDS",
     "ClaimPath",
     "Disclosable",
     "IssuedSdJwt",
