@@ -87,13 +87,8 @@ class Snapshot:
             number = int(state["block"]["number"], 16)
             blocks = {int(block["header"]["number"], 16): block for block in state["blocks"]}
             made = sum(len(block["transactions"]) for block in blocks.values())
-            sent = sum(
-                account["nonce"]
-                for account in state["accounts"].values()
-                if account.get("code") in _NO_CODE
-            )
             best = _integer(state["best_block_number"])
-            whole = number == best == len(blocks) - 1 and made == sent
+            whole = number == best == len(blocks) - 1 and made == _sent(state)
             return cls(text, number, blocks[max(blocks)]["header"], whole)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise MalformedError("chain_snapshot_malformed", path=where) from error
@@ -132,6 +127,23 @@ def write_durably(path: Path, data: bytes) -> None:
         raise UnavailableError(
             "chain_snapshot_not_written", path=path, reason=error.strerror
         ) from error
+
+
+def _sent(state: dict[str, Any]) -> int:
+    """Return how many transactions the accounts' nonces count.
+
+    A contract has a nonce too (EIP-161), even one without code; it sends no transactions.
+    """
+    infos = [transaction["info"] for transaction in state["transactions"]]
+    created = {info.get("contract_address") for info in infos}
+    for info in infos:
+        calls = (node["trace"] for node in info["traces"])
+        created |= {call["address"] for call in calls if call["kind"].startswith("CREATE")}
+    return sum(
+        account["nonce"]
+        for address, account in state["accounts"].items()
+        if account.get("code") in _NO_CODE and address not in created
+    )
 
 
 def _integer(value: object) -> int:

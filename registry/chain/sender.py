@@ -29,7 +29,8 @@ GAS_PRICE = 0
 """Accounts of the permissioned chain hold no money and need none."""
 
 _FILLER_GAS = 21_000
-_POLL_SECONDS = 0.05
+_FIRST_POLL_SECONDS = 0.005
+_LAST_POLL_SECONDS = 0.5
 
 _KNOWN = ("already known", "already imported", "known transaction", "already in pool")
 _FINAL = {
@@ -165,6 +166,7 @@ class Sender:
             UnavailableError: ``sender_too_slow``, or no node answers for that long.
         """
         deadline = time.monotonic() + seconds
+        pause = _FIRST_POLL_SECONDS
         while True:
             failure = UnavailableError(
                 "sender_too_slow", hash="0x" + tx.hash.hex(), seconds=seconds
@@ -181,7 +183,8 @@ class Sender:
                 failure = error
             if time.monotonic() > deadline:
                 raise failure
-            time.sleep(_POLL_SECONDS)
+            time.sleep(pause)
+            pause = min(2 * pause, _LAST_POLL_SECONDS)
 
     def execute(
         self,

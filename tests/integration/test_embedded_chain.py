@@ -40,14 +40,16 @@ def rpc(chain: EmbeddedChain) -> LoopbackRpc:
     return LoopbackRpc(int(chain.rpc_url.rsplit(":", 1)[1]))
 
 
-def deploy(chain: EmbeddedChain, account: LocalAccount, nonce: int) -> dict:
+def deploy(
+    chain: EmbeddedChain, account: LocalAccount, nonce: int, init_code: str = STORE_BLOCK_NUMBER
+) -> dict:
     """Create a contract and return its receipt."""
     transaction = {
         "nonce": nonce,
         "gasPrice": 0,
         "gas": 200_000,
         "value": 0,
-        "data": STORE_BLOCK_NUMBER,
+        "data": init_code,
         "chainId": chain.chain_id,
     }
     node = rpc(chain)
@@ -190,6 +192,47 @@ def test_owners_killed_at_any_moment_leave_nothing_that_hinders_the_next(directo
         assert chain.persist().number == 1
 
 
+BUSY_OWNER = """
+import json, sys
+from pathlib import Path
+from eth_account import Account
+from networks.embedded import EmbeddedChain
+from networks.rpc import LoopbackRpc
+chain = EmbeddedChain(Path(sys.argv[1]))
+node = LoopbackRpc(int(chain.rpc_url.rsplit(":", 1)[1]))
+account = Account.create()
+nonce = 0
+while True:
+    for _ in range(5):
+        raw = account.sign_transaction({
+            "nonce": nonce, "gasPrice": 0, "gas": 100_000, "value": 0, "to": account.address,
+            "data": bytes(2000), "chainId": chain.chain_id,
+        }).raw_transaction
+        node.call("eth_sendRawTransaction", "0x" + raw.hex())
+        nonce += 1
+    block = chain.persist()
+    print(json.dumps([block.number, block.hash.hex()]), flush=True)
+"""
+
+
+def test_what_was_called_final_is_there_after_a_kill_at_any_moment(directory: Path) -> None:
+    for delay in (0.0, 0.02, 0.05, 0.1):
+        owner = subprocess.Popen(
+            [sys.executable, "-c", BUSY_OWNER, str(directory)], stdout=subprocess.PIPE, text=True
+        )
+        assert owner.stdout is not None
+        told = owner.stdout.readline()
+        time.sleep(delay)
+        owner.kill()
+        told += owner.communicate()[0]
+        number, digest = json.loads([line for line in told.splitlines() if line[-1:] == "]"][-1])
+        with EmbeddedChain(directory) as chain:
+            assert chain.final.number >= number
+            block = rpc(chain).call("eth_getBlockByNumber", hex(number), False)
+            assert block["hash"] == "0x" + digest
+            assert chain.persist() == chain.final
+
+
 def test_snapshots_taken_under_load_are_whole(running: EmbeddedChain) -> None:
     accounts = [Account.create() for _ in range(3)]
     stop = threading.Event()
@@ -231,6 +274,24 @@ def test_a_torn_dump_is_noticed(running: EmbeddedChain) -> None:
     state["accounts"][account.address.lower()]["nonce"] += 1
     assert Snapshot.from_json(text, where="test").whole
     assert not Snapshot.from_json(json.dumps(state).encode(), where="test").whole
+
+
+@pytest.mark.parametrize(
+    "init_code",
+    [
+        "0x",  # a contract without code
+        "0x600060006000f000",  # one that creates another without code
+        "0x33ff",  # one that destroys itself
+        "0x60006000fd",  # one that fails
+    ],
+)
+def test_contracts_without_code_do_not_hinder_snapshots(
+    running: EmbeddedChain, init_code: str
+) -> None:
+    account = Account.create()
+    deploy(running, account, 0, init_code)
+    deploy(running, account, 1)
+    assert running.persist() == head(running)
 
 
 @pytest.mark.parametrize("cut", [0, 1, 100, -1])
