@@ -65,6 +65,14 @@ class Vault:
             )
         return entry_id
 
+    def replace(self, entry_id: str, sort: str, value: dict[str, Any]) -> None:
+        """Write an entry of another sort in the place of ``entry_id``."""
+        sealed = self._keystore.seal(f"wallet/{sort}/{entry_id}", canonical_json(value))
+        with self._errors(), self._database:
+            self._database.execute(
+                "UPDATE entry SET sort = ?, sealed = ? WHERE id = ?", (sort, sealed, entry_id)
+            )
+
     def all(self, sort: str) -> dict[str, dict[str, Any]]:
         """Return all entries of a sort by id."""
         with self._errors():

@@ -1,7 +1,7 @@
 """HTTP to a registry that may be slow, wrong or hostile.
 
-As for nodes (``ecert.chain.rpc``): plain ``http.client``, no proxy from the environment, redirects not
-followed, sizes bounded, a deadline on the whole exchange however slowly the answer drips.
+As for nodes (``ecert.chain.rpc``): plain ``http.client``, no proxy from the environment, redirects
+not followed, sizes bounded, a deadline on the whole exchange however slowly the answer drips.
 """
 
 import contextlib
