@@ -21,8 +21,23 @@ _PANIC = bytes.fromhex("4e487b71")  # Panic(uint256)
 _HUMP = re.compile(r"(?<!^)(?=[A-Z])")
 
 
+_MAY_PASS_LATER = frozenset(
+    {
+        "chain_act_too_early",
+        "chain_closed_in_this_block",
+        "chain_nonce_taken",
+        "chain_out_of_gas",
+    }
+)
+
+
 class ChainRejectedError(EcertError):
     """The chain refuses a transaction for good: sending the same again changes nothing."""
+
+    @property
+    def may_pass_later(self) -> bool:
+        """Whether a new transaction that makes the same call may well succeed."""
+        return self.code in _MAY_PASS_LATER
 
 
 def code_of(error_name: str) -> str:

@@ -22,7 +22,7 @@ Ask = Callable[..., Any]
 T = TypeVar("T")
 
 
-@dataclass
+@dataclass(eq=False)
 class RpcError(Exception):
     """A node's own error answer (JSON-RPC 2.0 section 5.1), before its meaning is known.
 

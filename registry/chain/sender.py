@@ -69,8 +69,9 @@ class Sender:
         answers = self._pool.each(lambda ask: quantity(ask("eth_estimateGas", request)))
         gas = [answer for answer in answers if isinstance(answer, int)]
         refusals = [_refusal(answer) for answer in answers if isinstance(answer, RpcError)]
-        if not gas:  # one node may lag behind; none holds it possible
-            raise refusals[0]
+        if not gas:  # one node may lag behind, but none holds it possible
+            unsure = [refusal for refusal in refusals if isinstance(refusal, UnavailableError)]
+            raise (unsure or refusals)[0]
         needed = max(gas)
         # Writing a slot that another transaction frees meanwhile costs up to 20,000 more.
         return needed + needed // 4 + 25_000

@@ -1,6 +1,7 @@
 """A signed transaction, and what became of it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import rlp  # type: ignore[import-untyped]
@@ -22,7 +23,6 @@ class PreparedTx:
     Attributes:
         raw: The bytes that are sent; the same may be sent any number of times.
         hash: Keccak-256 of ``raw``: the transaction's name on the chain.
-        sender: The account's address.
         nonce: Its place among the account's transactions.
         gas: Its gas limit.
         to: The contract's address, 20 bytes; empty for a creation.
@@ -31,7 +31,6 @@ class PreparedTx:
 
     raw: bytes
     hash: bytes
-    sender: str
     nonce: int
     gas: int
     to: bytes
@@ -47,11 +46,29 @@ class PreparedTx:
         if len(raw) > MAX_RAW_BYTES:
             raise MalformedError("chain_transaction_malformed")
         try:
-            nonce, _, gas, to, _, data, *_ = rlp.decode(raw)
-            sender = Account.recover_transaction(raw)
-        except Exception as error:  # eth-account and rlp raise many kinds for damaged bytes
+            nonce, _, gas, to, _, data, _, _, _ = rlp.decode(raw)
+            return cls(
+                raw=raw,
+                hash=keccak(raw),
+                nonce=int.from_bytes(nonce),
+                gas=int.from_bytes(gas),
+                to=bytes(to),
+                data=bytes(data),
+            )
+        except (rlp.exceptions.RLPException, ValueError, TypeError) as error:
             raise MalformedError("chain_transaction_malformed") from error
-        return cls(raw, keccak(raw), sender, int.from_bytes(nonce), int.from_bytes(gas), to, data)
+
+    @cached_property
+    def sender(self) -> str:
+        """The account's address, from the signature; it takes ten milliseconds to find.
+
+        Raises:
+            MalformedError: ``chain_transaction_malformed``.
+        """
+        try:
+            return str(Account.recover_transaction(self.raw))
+        except Exception as error:  # eth-account raises many kinds for a signature out of range
+            raise MalformedError("chain_transaction_malformed") from error
 
 
 @dataclass(frozen=True)

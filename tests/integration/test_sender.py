@@ -182,6 +182,9 @@ class TestOutbox:
         for damaged in (b"", b"\xc0", raw[:-1], raw[:40], os.urandom(100), b"\xff" * 600_000):
             with pytest.raises(MalformedError, match="chain_transaction_malformed"):
                 PreparedTx.from_raw(damaged)
+        unsigned = PreparedTx.from_raw(raw[:-65] + b"\xff" * 32 + raw[-33:])  # r out of range
+        with pytest.raises(MalformedError, match="chain_transaction_malformed"):
+            _ = unsigned.sender
 
 
 class TestRefusals:
@@ -205,6 +208,7 @@ class TestRefusals:
         assert not found.succeeded
         assert found.error is not None
         assert found.error.code == "chain_already_anchored"
+        assert not found.error.may_pass_later
         assert found.error.details["root"] == "0x" + call.arguments()["root"].hex()
 
     def test_running_out_of_gas_is_told_apart(self, world: World) -> None:
@@ -213,6 +217,7 @@ class TestRefusals:
         error = world.mined(tx).error
         assert error is not None
         assert error.code == "chain_out_of_gas"
+        assert error.may_pass_later
 
     def test_a_gas_limit_no_block_has_is_final(self, world: World) -> None:
         nonce = world.nonces.peek(world.officer.address)
