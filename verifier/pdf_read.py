@@ -1,64 +1,31 @@
-"""Reading the document that a PDF carries.
+"""Reading the document that a PDF carries, at a bounded cost.
 
-Only the attachment counts; the pages are what anybody can redraw, and are never rendered. A PDF is
-a stranger's file: qpdf parses its structure with recovery off and its memory bounded, attachments
-are unpacked here and bounded, and they are told apart by content, never by name.
+A PDF is a stranger's file for a large parser in C++: it is parsed in a process of its own that can
+neither take much memory or time nor write, open or inherit anything.
 """
 
-import io
-import zlib
-from collections.abc import Iterator
-from typing import Any
-
-import pikepdf
-from pikepdf.settings import set_qpdf_limits
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from typing import IO
 
 from ecert import limits
-from ecert.document import FORMAT
 from ecert.encoding import json_decode
-from ecert.errors import MalformedError
+from ecert.errors import MalformedError, UnavailableError
 
-MAX_ATTACHMENTS = 32
-"""Files attached to one PDF."""
+SECONDS = 10
+"""Wall-clock time to read one PDF."""
 
-MAX_STRUCTURE_BYTES = 4 * limits.MIB
-"""One cross-reference or object stream after decompression."""
-
-MAX_CONTAINER_ITEMS = 100_000
-"""Items in one array or dictionary."""
-
-MAX_TREE_NODES = 256
-"""Nodes of the name tree that lists the attachments."""
+PARALLEL = 2
+"""PDFs read at once by one verifier; further ones wait."""
 
 _SIGNATURE = b"%PDF-"
 _SIGNATURE_WITHIN = 1024  # ISO 32000-1 annex H, implementation note 13
-_FAMILY = FORMAT.partition("/")[0] + "/"
-
-# What qpdf and pikepdf raise on damaged files; KeyError, TypeError: an object of the wrong type.
-_DAMAGE = (
-    pikepdf.PikepdfError,
-    RuntimeError,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    NotImplementedError,
-    OverflowError,
-    MemoryError,
-    OSError,
-)
-
-# Process-wide in qpdf; nothing else in a verifier parses PDFs.
-set_qpdf_limits(
-    flate_max_memory=MAX_STRUCTURE_BYTES,
-    run_length_max_memory=MAX_STRUCTURE_BYTES,
-    png_max_memory=MAX_STRUCTURE_BYTES,
-    tiff_max_memory=MAX_STRUCTURE_BYTES,
-    parser_max_container_size=MAX_CONTAINER_ITEMS,
-    parser_max_nesting=64,
-    max_stream_filters=4,
-    doc_max_warnings=64,
-)
+_MAX_ANSWER_BYTES = limits.MAX_PDF_ATTACHMENT_BYTES + limits.KIB
+_ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
+_slots = threading.BoundedSemaphore(PARALLEL)
 
 
 def is_pdf(data: bytes) -> bool:
@@ -73,120 +40,52 @@ def read_pdf(data: bytes) -> bytes:
         data: The PDF.
 
     Raises:
-        MalformedError: ``pdf_too_large``, ``pdf_not_pdf``, ``pdf_encrypted``, ``pdf_malformed``,
-            ``pdf_too_many_attachments``, ``pdf_attachment_too_large``,
-            ``pdf_attachment_malformed``, ``pdf_attachment_filter``, ``pdf_no_attachment``,
-            ``pdf_no_document``, ``pdf_several_documents``.
+        MalformedError: ``pdf_too_large``, ``pdf_not_pdf``, ``pdf_too_costly``, and as
+            ``verifier.pdf_document.document_in``.
+        UnavailableError: ``pdf_reader_unavailable`` when no process can be started.
     """
     if len(data) > limits.MAX_PDF_BYTES:
         raise MalformedError("pdf_too_large", size=len(data), limit=limits.MAX_PDF_BYTES)
     if not is_pdf(data):
         raise MalformedError("pdf_not_pdf")
     try:
-        with _open(data) as pdf:
-            files = [_content(stream) for stream in _streams(pdf)]
-    except pikepdf.PasswordError as error:
-        raise MalformedError("pdf_encrypted") from error
-    except _DAMAGE as error:
-        raise MalformedError("pdf_malformed") from error
-    if not files:
-        raise MalformedError("pdf_no_attachment")
-    documents = {file for file in files if _is_document(file)}
-    if not documents:
-        raise MalformedError("pdf_no_document", count=len(files))
-    if len(documents) > 1:
-        raise MalformedError("pdf_several_documents", count=len(documents))
-    return documents.pop()
+        with _slots, tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as answer:
+            given.write(data)
+            given.seek(0)
+            _work(given, answer)
+            answer.seek(0)
+            return _read_answer(answer.read(_MAX_ANSWER_BYTES + 1))
+    except OSError as error:
+        raise UnavailableError("pdf_reader_unavailable") from error
 
 
-def _open(data: bytes) -> pikepdf.Pdf:
-    pdf = pikepdf.open(
-        io.BytesIO(data),
-        attempt_recovery=False,
-        suppress_warnings=True,
-        inherit_page_attributes=False,
-    )
-    if pdf.is_encrypted:  # with an empty password; PDF/A forbids it (ISO 19005-3 section 6.1.3)
-        pdf.close()
-        raise MalformedError("pdf_encrypted")
-    return pdf
-
-
-def _streams(pdf: pikepdf.Pdf) -> Iterator[pikepdf.Object]:
-    """Yield each embedded file once, from the name tree and from the document's own AF array."""
-    seen: set[tuple[int, int]] = set()
-    for specification in _specifications(pdf.Root):
-        embedded = specification.EF
-        stream = embedded.get("/UF", embedded.get("/F"))
-        if not isinstance(stream, pikepdf.Stream):
-            raise MalformedError("pdf_attachment_malformed")
-        if stream.objgen in seen:
-            continue
-        seen.add(stream.objgen)
-        if len(seen) > MAX_ATTACHMENTS:
-            raise MalformedError("pdf_too_many_attachments", limit=MAX_ATTACHMENTS)
-        yield stream
-
-
-def _specifications(root: Any) -> Iterator[Any]:
-    """Yield file specifications (ISO 32000-2 sections 7.7.4, 7.9.6 and 14.13)."""
-    associated = root.get("/AF", [])
-    if len(associated) > MAX_ATTACHMENTS:
-        raise MalformedError("pdf_too_many_attachments", limit=MAX_ATTACHMENTS)
-    yield from (item for item in associated if "/EF" in item)
-    names = root.get("/Names")
-    waiting = [names.EmbeddedFiles] if names is not None and "/EmbeddedFiles" in names else []
-    for _ in range(MAX_TREE_NODES):
-        if not waiting:
-            return
-        node = waiting.pop()
-        pairs = node.get("/Names", [])
-        kids = node.get("/Kids", [])
-        if len(pairs) > 2 * MAX_ATTACHMENTS or len(kids) > MAX_TREE_NODES:
-            raise MalformedError("pdf_too_many_attachments", limit=MAX_ATTACHMENTS)
-        yield from (pairs[i] for i in range(1, len(pairs), 2) if "/EF" in pairs[i])
-        waiting.extend(kids)
-    raise MalformedError("pdf_too_many_attachments", limit=MAX_ATTACHMENTS)
-
-
-def _content(stream: Any) -> bytes:
-    """Unpack an embedded file: stored as it is, or by Flate alone, and bounded."""
-    limit = limits.MAX_PDF_ATTACHMENT_BYTES
-    raw: bytes = stream.read_raw_bytes()
-    filters = _filters(stream)
-    if filters == ["/FlateDecode"]:
-        unpacker = zlib.decompressobj()
-        try:
-            content = unpacker.decompress(raw, limit + 1)
-        except zlib.error as error:
-            raise MalformedError("pdf_attachment_malformed") from error
-        if len(content) <= limit and not unpacker.eof:
-            raise MalformedError("pdf_attachment_malformed")
-    elif not filters:
-        content = raw
-    else:
-        raise MalformedError("pdf_attachment_filter")
-    if len(content) > limit:
-        raise MalformedError("pdf_attachment_too_large", limit=limit)
-    return content
-
-
-def _filters(stream: Any) -> list[str]:
-    value = stream.get("/Filter")
-    if stream.get("/DecodeParms") is not None or "/FFilter" in stream or "/F" in stream:
-        raise MalformedError("pdf_attachment_filter")
-    if value is None:
-        return []
-    if isinstance(value, pikepdf.Name):
-        return [str(value)]
-    return [str(item) for item in list(value)[:2]]
-
-
-def _is_document(content: bytes) -> bool:
-    """Tell whether an attachment is a document of ours, of whatever version."""
+def _work(given: IO[bytes], answer: IO[bytes]) -> None:
     try:
-        value = json_decode(content, where="PDF", max_bytes=limits.MAX_PDF_ATTACHMENT_BYTES)
-    except MalformedError:
-        return False
-    form = value.get("format") if isinstance(value, dict) else None
-    return isinstance(form, str) and form.startswith(_FAMILY)
+        subprocess.run(
+            [sys.executable, "-I", "-B", "-m", "verifier.pdf_worker"],
+            stdin=given,
+            stdout=answer,
+            stderr=subprocess.DEVNULL,
+            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+            timeout=SECONDS,
+            check=True,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise MalformedError("pdf_too_costly") from error
+    except subprocess.CalledProcessError as error:  # killed at a limit, or crashed
+        raise MalformedError("pdf_too_costly") from error
+
+
+def _read_answer(answer: bytes) -> bytes:
+    """Read what the worker wrote: a line of JSON, then the document.
+
+    The worker has parsed a hostile file: its answer is held to its form like any other input.
+    """
+    line, _, document = answer.partition(b"\n")
+    result = json_decode(line, where="PDF", max_bytes=limits.KIB)
+    match result:
+        case {"code": str(code), "details": dict(details)}:
+            raise MalformedError(code, **details)
+        case {"size": int(size)} if size == len(document) <= limits.MAX_PDF_ATTACHMENT_BYTES:
+            return document
+    raise MalformedError("pdf_malformed")

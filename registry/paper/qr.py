@@ -67,7 +67,6 @@ def _symbol(text: str, code_mm: float) -> Symbol:
     total = count + 2 * QUIET
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total} {total}">'
-        f'<rect width="{total}" height="{total}" fill="#fff"/>'
         f'<path fill="#000" d="{_path(rows)}"/></svg>'
     )
     return Symbol(svg, count, math.ceil(100 * code_mm * total / count) / 100)
