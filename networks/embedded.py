@@ -81,6 +81,11 @@ class EmbeddedChain:
         """The node's process id, or None when it does not run."""
         return self._process.pid if self.alive() and self._process else None
 
+    @property
+    def snapshot_bytes(self) -> int:
+        """The size of the snapshot on disk: all of it is written at each ``persist``."""
+        return self._state_path.stat().st_size
+
     def alive(self) -> bool:
         """Tell whether the node's process runs."""
         return self._process is not None and self._process.poll() is None

@@ -93,6 +93,7 @@ def test_kill_after_persist_keeps_the_block_and_loses_what_came_after(directory:
         contract = deploy(chain, account, 0)["contractAddress"]
         final = chain.persist()
         assert final == head(chain) == chain.final
+        assert chain.snapshot_bytes == (directory / "state.json").stat().st_size > 0
         stored = rpc(chain).call("eth_getStorageAt", contract, "0x0", "latest")
         late = deploy(chain, account, 1)
         url = chain.rpc_url
