@@ -1,6 +1,6 @@
-"""Secrets at rest, of the registry and of a wallet: each sealed by AES-256-GCM under a master key that a passphrase yields.
+"""Secrets at rest, of a registry and of a wallet, sealed under a key that a passphrase yields.
 
-The passphrase goes through scrypt (RFC 7914) once per process. A sealed key is bound to its name
+Each is sealed by AES-256-GCM under the master key. The passphrase goes through scrypt (RFC 7914) once per process. A sealed key is bound to its name
 (associated data), so that one key's bytes put in the place of another's do not open. The header
 holds the parameters and a sealed constant: a wrong passphrase is told apart from damage.
 

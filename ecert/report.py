@@ -148,6 +148,10 @@ class Report:
         """Return the verdict's sentence for people."""
         return messages()[f"verdict_{self.verdict}"][language]
 
+    def basis_text(self, language: Language) -> str:
+        """Return what the chain's answer rests on, for people; "" when no source answered."""
+        return "" if self.basis is None else messages()[f"basis_{self.basis}"][language]
+
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON-ready values; times in ISO 8601, UTC."""
         subject = self.subject
@@ -161,8 +165,8 @@ class Report:
             if self.basis is None
             else {
                 "code": self.basis.value,
-                "zh": messages()[f"basis_{self.basis}"]["zh"],
-                "en": messages()[f"basis_{self.basis}"]["en"],
+                "zh": self.basis_text("zh"),
+                "en": self.basis_text("en"),
             },
             "steps": [
                 {

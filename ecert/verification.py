@@ -90,16 +90,25 @@ class Verifier:
         try:
             artefact = artefacts.read(data, self._trust.catalogue)
         except EcertError as error:
-            return _unreadable(error, now)
+            return unread_report(error, now)
         steps = Steps(self._trust, artefact, expect or Expectation(), now, self._replay)
         steps.gather(self._facts, self._receipts)
         return _report(steps)
 
 
-def _unreadable(error: EcertError, now: datetime) -> Report:
-    first = StepResult(0, Outcome.FAILED, error.code, error.details)
+def unread_report(error: EcertError, now: datetime) -> Report:
+    """Return the report for input in which no document could be read.
+
+    Args:
+        error: Why; ``UnavailableError`` where it could not be fetched, which decides nothing.
+        now: The verifier's time, aware.
+    """
+    undecided = isinstance(error, UnavailableError)
+    outcome = Outcome.NOT_CHECKED if undecided else Outcome.FAILED
+    first = StepResult(0, outcome, error.code, error.details)
     rest = (StepResult(n, Outcome.NOT_CHECKED, "not_reached", {}) for n in range(1, len(STEPS)))
-    return Report(Verdict.UNREADABLE, (first, *rest), int(now.timestamp()))
+    verdict = Verdict.UNDECIDED if undecided else Verdict.UNREADABLE
+    return Report(verdict, (first, *rest), int(now.timestamp()))
 
 
 def _report(steps: Steps) -> Report:

@@ -1,0 +1,95 @@
+"""The verifier as a library: from bytes of any sort to reports, online or from a snapshot."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ecert.artefact import Expectation
+from ecert.client.home import Home
+from ecert.client.online import online_verifier
+from ecert.client.registry import Registries
+from ecert.errors import EcertError, UnavailableError
+from ecert.kinds.catalogue import Catalogue
+from ecert.lookup import LookupUrl
+from ecert.report import Report
+from ecert.trust import TrustStore
+from ecert.verification import Verifier, unread_report
+from verifier.inputs import read_input
+from verifier.snapshot import Snapshot
+
+SNAPSHOT = "snapshot.db"
+
+
+class Checker:
+    """Checks whatever a person has at hand.
+
+    Args:
+        verifier: Does the verification.
+        registries: Where look-up codes lead; None when offline.
+    """
+
+    def __init__(self, verifier: Verifier, registries: Registries | None) -> None:
+        self._verifier = verifier
+        self._registries = registries
+
+    def check(
+        self, data: bytes, *, now: datetime, expect: Expectation | None = None
+    ) -> Sequence[Report]:
+        """Return a report for each document that ``data`` holds, at least one.
+
+        Args:
+            data: A document file, an SD-JWT, a card, a look-up URL, a PDF, or a picture.
+            now: The time, aware.
+            expect: What was asked of the holder.
+
+        Raises:
+            TrustError: ``trust_expired``.
+        """
+        try:
+            inputs = read_input(data, self._fetch)
+        except EcertError as error:
+            return (unread_report(error, now),)
+        return [self._verifier.verify(found.data, now=now, expect=expect) for found in inputs]
+
+    def _fetch(self, url: LookupUrl) -> bytes:
+        if self._registries is None:
+            raise UnavailableError("lookup_offline")
+        return self._registries.sealed(url)
+
+
+def online(trust: TrustStore, nodes: Sequence[str]) -> Checker:
+    """Return a checker that asks a node once for each document.
+
+    Raises:
+        MalformedError: ``rpc_url_malformed``, also when no node is known.
+    """
+    registries = Registries(trust.file.registries)
+    return Checker(online_verifier(trust, nodes, registries), registries)
+
+
+def offline(trust: TrustStore, snapshot: Path) -> Checker:
+    """Return a checker that answers from a snapshot alone.
+
+    Raises:
+        UnavailableError: ``snapshot_…``: there is none, or not of this chain.
+    """
+    return Checker(Verifier(trust, Snapshot.open(snapshot, trust)), None)
+
+
+def open_checker(home: Home, *, nodes: Sequence[str] = (), use_snapshot: bool = False) -> Checker:
+    """Return the checker that a verifier's folder describes.
+
+    Raises:
+        TrustError: No good trust file is pinned.
+        MalformedError: A file in the folder is damaged, or no node is known.
+        UnavailableError: The snapshot cannot be used.
+    """
+    trust = home.trust(Catalogue.load(), now=utc_now())
+    if use_snapshot:
+        return offline(trust, home.directory / SNAPSHOT)
+    return online(trust, nodes or home.nodes())
+
+
+def utc_now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)

@@ -1,0 +1,162 @@
+"""The verifier's command line."""
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ecert import limits
+from ecert.artefact import Expectation
+from ecert.client.console import run
+from ecert.client.home import Home, read_file
+from ecert.client.registry import Registries
+from ecert.encoding import b64url_decode
+from ecert.errors import Language
+from ecert.fields import time_text
+from ecert.kinds.catalogue import Catalogue
+from verifier.checker import SNAPSHOT, open_checker, utc_now
+from verifier.inputs import MAX_FILE_BYTES
+from verifier.sync import sync as sync_snapshot
+from verifier.text import exit_code, render
+
+app = typer.Typer(
+    help="Check whether a certificate is authentic, online, offline or from paper. 核验证照真伪。",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+class Shown(StrEnum):
+    """Languages to print."""
+
+    ZH = "zh"
+    EN = "en"
+    BOTH = "both"
+
+    @property
+    def languages(self) -> tuple[Language, ...]:
+        """The languages in order."""
+        return ("zh", "en") if self is Shown.BOTH else ("zh",) if self is Shown.ZH else ("en",)
+
+
+class _Options:
+    home = Home(Path.home() / ".ecert" / "verifier")
+    nodes: tuple[str, ...] = ()
+
+
+@app.callback()
+def options(
+    home: Annotated[
+        Path | None,
+        typer.Option(envvar="VERIFIER_HOME", help="The verifier's folder. 核验端目录。"),
+    ] = None,
+    rpc: Annotated[
+        list[str] | None,
+        typer.Option(envvar="ECERT_RPC", help="A chain node's JSON-RPC address. 链节点地址。"),
+    ] = None,
+) -> None:
+    """Set what all commands share."""
+    if home is not None:
+        _Options.home = Home(home)
+    _Options.nodes = tuple(rpc or ())
+
+
+@app.command()
+def trust(file: Annotated[Path, typer.Argument(help="The trust file. 信任文件。")]) -> None:
+    """Pin the council's trust file, and the nodes given by --rpc. 采用信任文件。"""
+    data = read_file(file, limit=limits.MAX_TRUST_FILE_BYTES)
+    store = _Options.home.pin(data, Catalogue.load(), now=utc_now())
+    if _Options.nodes:
+        _Options.home.remember_nodes(_Options.nodes)
+    print(
+        f"已采用 pinned: version {store.file.version}, chain {store.file.chain_id}, "
+        f"until {time_text(store.file.expires)}"
+    )
+
+
+@app.command()
+def check(
+    source: Annotated[
+        str, typer.Argument(metavar="PATH_OR_-", help="A file, or - for standard input. 文件。")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON. 输出 JSON。")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Use the snapshot alone. 只用离线数据。")
+    ] = False,
+    audience: Annotated[
+        str | None, typer.Option(help="Who you told the holder you are. 核验方名称。")
+    ] = None,
+    nonce: Annotated[
+        str | None, typer.Option(help="What you gave the holder. 给出的随机数。")
+    ] = None,
+    challenge: Annotated[
+        str | None, typer.Option(help="What you showed for a card, base64url. 显示的挑战码。")
+    ] = None,
+    require_holder: Annotated[
+        bool, typer.Option("--require-holder", help="Refuse without holder's proof. 须证明持有。")
+    ] = False,
+    lang: Annotated[Shown, typer.Option(help="Languages to print. 输出语言。")] = Shown.BOTH,
+) -> None:
+    """Check a document file, SD-JWT, card, QR code picture or PDF. 核验。
+
+    Exit code: 0 valid, 1 not valid, 2 cannot be decided now, 3 unreadable.
+    """
+    if source == "-":
+        data = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
+    else:
+        data = read_file(Path(source), limit=MAX_FILE_BYTES)
+    expect = Expectation(
+        audience=audience,
+        nonce=nonce,
+        challenge=None if challenge is None else b64url_decode(challenge, where="--challenge"),
+        required=require_holder,
+    )
+    checker = open_checker(_Options.home, nodes=_Options.nodes, use_snapshot=offline)
+    reports = checker.check(data, now=utc_now(), expect=expect)
+    if as_json:
+        values = [report.to_json() for report in reports]
+        print(json.dumps(values if len(values) > 1 else values[0], ensure_ascii=False, indent=2))
+    else:
+        catalogue = Catalogue.load()
+        print("\n\n".join(render(report, lang.languages, catalogue) for report in reports))
+    raise typer.Exit(exit_code(reports))
+
+
+@app.command()
+def sync() -> None:
+    """Fetch what offline checks need, or bring it up to date. 更新离线数据。"""
+    home = _Options.home
+    store = home.trust(Catalogue.load(), now=utc_now())
+    done = sync_snapshot(
+        home.directory / SNAPSHOT,
+        store,
+        _Options.nodes or home.nodes(),
+        fetch_checkpoint=Registries(store.file.registries).checkpoint,
+    )
+    print(
+        f"离线数据截至 snapshot as of {time_text(done.time)}: block {done.block}, "
+        f"{done.events} events"
+    )
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on. 监听地址。")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port. 端口。")] = 8090,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Use the snapshot alone. 只用离线数据。")
+    ] = False,
+) -> None:
+    """Serve the verification page and its HTTP interface. 提供核验网页。"""
+    from verifier.web.server import serve as serve_web  # noqa: PLC0415  # only here is it needed
+
+    checker = open_checker(_Options.home, nodes=_Options.nodes, use_snapshot=offline)
+    serve_web(checker, host, port)
+
+
+def main() -> None:
+    """Run the command line."""
+    run(app)
