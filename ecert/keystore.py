@@ -1,8 +1,9 @@
 """Secrets at rest, of a registry and of a wallet, sealed under a key that a passphrase yields.
 
-Each is sealed by AES-256-GCM under the master key. The passphrase goes through scrypt (RFC 7914) once per process. A sealed key is bound to its name
-(associated data), so that one key's bytes put in the place of another's do not open. The header
-holds the parameters and a sealed constant: a wrong passphrase is told apart from damage.
+Each is sealed by AES-256-GCM under the master key. The passphrase goes through scrypt (RFC 7914)
+once per process. A sealed secret is bound to its name (associated data), so that one's bytes put in
+the place of another's do not open. The header holds the parameters and a sealed constant: a wrong
+passphrase is told apart from damage.
 
     header  "ECK1" | log2(n) | r | p | salt (16) | nonce (12) | sealed constant and tag
     sealed  nonce (12) | ciphertext and tag (16)
