@@ -10,11 +10,11 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlmodel import Session, create_engine
 
 from ecert.errors import EcertError, UnavailableError
-from registry.errors import RegistryError
+from registry.errors import ConflictError, RegistryError
 
 BUSY_SECONDS = 30
 """How long a writer waits for another one on SQLite."""
@@ -70,6 +70,7 @@ class Database:
         to write would otherwise fail when another one has written meanwhile.
 
         Raises:
+            ConflictError: ``concurrent_change``.
             UnavailableError: ``database_unavailable``.
         """
         with self._open(self._writer) as session:
@@ -98,6 +99,9 @@ class Database:
                 yield session
         except EcertError:
             raise
+        except IntegrityError:
+            # Two transactions made the same thing at once; the database let one of them.
+            raise ConflictError("concurrent_change") from None
         except OperationalError as error:
             # The statement's parameters may hold personal data: they stay out of the message.
             raise UnavailableError("database_unavailable", reason=str(error.orig)[:200]) from None

@@ -57,7 +57,7 @@ def queue_anchors(session: Session, context: Context) -> int:
     queued = 0
     for department, batches in by_department.items():
         for start in range(0, len(batches), MAX_ROOTS):
-            _queue(session, context, department, batches[start : start + MAX_ROOTS])
+            queue_roots(session, context, department, batches[start : start + MAX_ROOTS])
             queued += 1
     return queued
 
@@ -139,12 +139,16 @@ def _seal(session: Session, context: Context, department: str, rows: Sequence[_R
     )
 
 
-def _queue(
+def queue_roots(
     session: Session,
     context: Context,
     department: str,
     batches: Sequence[tuple[str, bytes, int]],
+    *,
+    delay: int = 0,
+    attempts: int = 0,
 ) -> None:
+    """Queue one transaction that anchors batches, given as (id, root, size)."""
     calls = context.contracts.anchors
     account = KeyService(session, context.keystore).account(department, AccountPurpose.ANCHOR)
     if len(batches) == 1:
@@ -152,7 +156,9 @@ def _queue(
         call = calls.anchor(department, root, size)
     else:
         call = calls.anchor_many(department, [(root, size) for _, root, size in batches])
-    transaction = Outbox(session, context.clock).queue(account.address, call, Purpose.ANCHOR)
+    transaction = Outbox(session, context.clock).queue(
+        account.address, call, Purpose.ANCHOR, delay=delay, attempts=attempts
+    )
     session.execute(
         sa.update(Batch)
         .where(col(Batch.id).in_([batch_id for batch_id, _, _ in batches]))

@@ -119,13 +119,17 @@ class DepartmentService:
         row.transaction_id = admitted
         for wanted_kind in wanted:
             self._session.add(KindGrant(department=code, kind=wanted_kind, transaction_id=admitted))
+        ready = admitted
         for purpose, role in (
             (AccountPurpose.ANCHOR, ChainRole.ANCHOR),
             (AccountPurpose.STATUS, ChainRole.STATUS),
         ):
             grant = self._calls.grant_role(code, code, role, accounts[purpose])
-            self._outbox.queue(accounts[AccountPurpose.ADMIN], grant, Purpose.ROLE, after=admitted)
-        self._register(code, suite, after=admitted)
+            ready = self._outbox.queue(
+                accounts[AccountPurpose.ADMIN], grant, Purpose.ROLE, after=admitted
+            )
+        # Last, so that a department whose key is registered can anchor.
+        self._register(code, suite, after=ready)
         self._audit.record(actor, "department.admit", code, department=code, kinds=wanted)
         return row
 

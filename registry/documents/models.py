@@ -46,8 +46,10 @@ class ArtefactState(StrEnum):
     SIGNED = "signed"
     BATCHED = "batched"
     ANCHORED = "anchored"
+    STALE = "stale"
+    """It can no longer be anchored in time, or its key was withdrawn before: to be signed anew."""
     SUPERSEDED = "superseded"
-    """It waited too long for its anchor; another was signed in its place."""
+    """Another was signed in its place, or it is needed no more."""
 
 
 class ImportJob(SQLModel, table=True):
@@ -127,6 +129,12 @@ class Artefact(SQLModel, table=True):
             "id",
             sqlite_where=sa.text("state = 'signed'"),
             postgresql_where=sa.text("state = 'signed'"),
+        ),
+        sa.Index(
+            "ix_artefact_stale",
+            "id",
+            sqlite_where=sa.text("state = 'stale'"),
+            postgresql_where=sa.text("state = 'stale'"),
         ),
     )
 

@@ -51,7 +51,6 @@ class Transaction(SQLModel, table=True):
     __table_args__ = (
         sa.Index("ix_outbox_state", "state", "id"),
         sa.Index("ix_outbox_account_nonce", "account", "nonce"),
-        sa.Index("ix_outbox_block", "block"),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
@@ -65,7 +64,7 @@ class Transaction(SQLModel, table=True):
     after_id: int | None = Field(default=None, sa_type=sa.BigInteger)
     """Another transaction that must be final before; if that fails, so does this."""
     delay: int = 0
-    """Seconds to wait after it (the council's delay)."""
+    """Seconds to wait after it (the council's delay), or after this row was made."""
     nonce: int | None = Field(default=None, sa_type=sa.BigInteger)
     raw: bytes | None = Field(default=None, sa_type=sa.LargeBinary)
     hash: str | None = Field(default=None, max_length=66)
@@ -76,6 +75,9 @@ class Transaction(SQLModel, table=True):
     block_time: int | None = Field(default=None, sa_type=sa.BigInteger)
     error: str | None = Field(default=None, max_length=500)
     attempts: int = 0
+    """How many transactions for the same thing failed before this one."""
+    resend_order: int = Field(default=0, sa_type=sa.BigInteger)
+    """Below zero for what a restored chain has lost: sent again first, in the order it had."""
     created_at: int = Field(default_factory=unix_now, sa_type=sa.BigInteger)
     updated_at: int = Field(default_factory=unix_now, sa_type=sa.BigInteger)
 

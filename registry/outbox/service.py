@@ -30,6 +30,7 @@ class Outbox:
         *,
         after: int | None = None,
         delay: int = 0,
+        attempts: int = 0,
     ) -> int:
         """Queue a call; return the outbox id.
 
@@ -38,7 +39,8 @@ class Outbox:
             call: The call.
             purpose: What follows when it is final.
             after: Another queued call that must be final before.
-            delay: Seconds to wait after that one's block.
+            delay: Seconds to wait after that one's block, or from now.
+            attempts: How many transactions for the same thing failed before.
         """
         now = self._clock()
         row = Transaction(
@@ -50,6 +52,7 @@ class Outbox:
             data=call.data,
             after_id=after,
             delay=delay,
+            attempts=attempts,
             created_at=now,
             updated_at=now,
         )

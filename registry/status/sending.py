@@ -37,17 +37,44 @@ def queue_changes(session: Session, context: Context) -> int:
     for actor, changes in _by_actor(rows):
         account = keys.account(actor, AccountPurpose.STATUS).address
         for group in _groups(changes):
-            call = _call(context, group)
-            transaction = outbox.queue(account, call, Purpose.STATUS)
-            session.execute(
-                sa.update(StatusChange),
-                [
-                    {"id": row.id, "state": ChangeState.SENT, "transaction_id": transaction}
-                    for row in group
-                ],
-            )
+            _queue(session, outbox, context, account, group)
             queued += 1
     return queued
+
+
+def queue_again(
+    session: Session,
+    context: Context,
+    changes: Sequence[StatusChange],
+    *,
+    attempts: int,
+    delay: int,
+) -> None:
+    """Queue changes again whose transaction failed; they are of one actor."""
+    keys = KeyService(session, context.keystore)
+    account = keys.account(changes[0].actor_department, AccountPurpose.STATUS).address
+    outbox = Outbox(session, context.clock)
+    for group in _groups(changes):
+        _queue(session, outbox, context, account, group, attempts=attempts, delay=delay)
+
+
+def _queue(
+    session: Session,
+    outbox: Outbox,
+    context: Context,
+    account: str,
+    group: Sequence[StatusChange],
+    *,
+    attempts: int = 0,
+    delay: int = 0,
+) -> None:
+    transaction = outbox.queue(
+        account, _call(context, group), Purpose.STATUS, delay=delay, attempts=attempts
+    )
+    session.execute(
+        sa.update(StatusChange),
+        [{"id": row.id, "state": ChangeState.SENT, "transaction_id": transaction} for row in group],
+    )
 
 
 def _by_actor(rows: Sequence[StatusChange]) -> Iterator[tuple[str, list[StatusChange]]]:

@@ -1,0 +1,235 @@
+"""Bringing database and chain together: on start, and whenever the chain may have lost blocks.
+
+Either side may be older than the other: the chain when its node died before a snapshot or was
+restored from an old one, the database when a backup was restored. What the chain lost is sent
+again, byte for byte; what the chain holds and the database does not know is adopted. Revocations
+first.
+"""
+
+import logging
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from ecert.fields import hex_text
+from registry.application import Registry
+from registry.batches.models import Batch, BatchState
+from registry.departments.keys import KeyService
+from registry.departments.models import Account
+from registry.documents.models import (
+    ANCHORED_STATES,
+    Artefact,
+    ArtefactState,
+    DocumentRecord,
+    DocumentState,
+)
+from registry.errors import ReconciliationError
+from registry.outbox.effects import anchored
+from registry.outbox.models import (
+    ChainDeployment,
+    Purpose,
+    Transaction,
+    TransactionState,
+)
+from registry.outbox.nonces import DatabaseNonces
+from registry.outbox.refusals import settle_change, status_on_chain
+from registry.outbox.sight import Sight
+from registry.status.models import ChangeState, StatusChange
+
+_QUIET = {"synchronize_session": False}
+_SENT = (TransactionState.PREPARED, TransactionState.BROADCAST, TransactionState.MINED)
+_RIGHTS = (Purpose.ANCHOR, Purpose.STATUS)
+_log = logging.getLogger(__name__)
+
+
+def reconcile(registry: Registry, sight: Sight) -> int:
+    """Compare database and chain; return how many transactions the chain had lost.
+
+    Raises:
+        ReconciliationError: ``chain_other_genesis``, ``chain_contract_missing``: this is not the
+            chain that the registry was set up on.
+        UnavailableError: Chain or database do not answer.
+    """
+    _check_chain(registry, sight)
+    _adopt_changes(registry, sight)
+    lost = _find_lost(registry, sight)
+    if lost:
+        _log.warning("the chain has lost %d transactions; they are sent again", len(lost))
+        _reopen(registry, lost)
+    _adopt_batches(registry, sight)
+    return len(lost)
+
+
+def _check_chain(registry: Registry, sight: Sight) -> None:
+    with registry.database.reading() as session:
+        deployment = session.get(ChainDeployment, 1)
+    assert deployment is not None  # Registry.open checked
+    genesis = sight.nodes.header(0).hash
+    if genesis != deployment.genesis_hash:
+        raise ReconciliationError(
+            "chain_other_genesis",
+            found=hex_text(genesis),
+            expected=hex_text(deployment.genesis_hash),
+        )
+    for name, contract in registry.context.contracts.deployment.contracts.items():
+        if not sight.sender.code(contract.address):
+            raise ReconciliationError(
+                "chain_contract_missing", contract=name, address=contract.address
+            )
+
+
+def _adopt_changes(registry: Registry, sight: Sight) -> None:
+    """End changes of status that the chain holds already."""
+    after = 0
+    while True:
+        with registry.database.reading() as session:
+            statement = select(StatusChange).where(
+                col(StatusChange.state).in_((ChangeState.REQUESTED, ChangeState.SENT)),
+                col(StatusChange.id) > after,
+            )
+            changes = session.exec(statement.order_by(col(StatusChange.id)).limit(500)).all()
+        if not changes:
+            return
+        found = {change.id: status_on_chain(sight, change) for change in changes}
+        with registry.database.transaction() as session:
+            for change in changes:
+                row = session.get(StatusChange, change.id, with_for_update=True)
+                # A valid entry is no news: reinstating it may still wait behind a suspension.
+                if row is not None and found[change.id] != 0:
+                    _settle_if_same(session, row, found[change.id])
+        after = changes[-1].id or 0
+
+
+def _settle_if_same(session: Session, row: StatusChange, found: int) -> None:
+    if row.state in (ChangeState.REQUESTED, ChangeState.SENT) and found == row.status:
+        settle_change(session, row, found)
+
+
+def _find_lost(registry: Registry, sight: Sight) -> list[int]:
+    """Return the transactions, in the order to send them, whose nonces no block holds any more."""
+    lost: list[Transaction] = []
+    with registry.database.reading() as session:
+        accounts = session.exec(select(Account)).all()
+    for account in accounts:
+        with registry.database.transaction() as session:
+            missing = sight.sender.reconcile(account.address, DatabaseNonces(session))
+            if missing:
+                lost += _stored(session, sight, registry, account, missing)
+    return [row.id for row in _in_order(lost) if row.id is not None]
+
+
+def _stored(
+    session: Session, sight: Sight, registry: Registry, account: Account, missing: range
+) -> Sequence[Transaction]:
+    statement = select(Transaction).where(
+        col(Transaction.account) == account.address,
+        col(Transaction.nonce) >= missing.start,
+        col(Transaction.nonce) < missing.stop,
+    )
+    rows = session.exec(statement).all()
+    known = {row.nonce for row in rows}
+    for nonce in missing:
+        if nonce not in known:
+            # Nothing is known to have used it: fill the gap, or later ones wait for ever.
+            local = KeyService(session, registry.context.keystore).local_account(account)
+            sight.sender.broadcast(sight.sender.prepare_filler(local, nonce))
+    for row in rows:
+        session.expunge(row)
+    return rows
+
+
+def _in_order(rows: Sequence[Transaction]) -> list[Transaction]:
+    """Sort as they were mined, but revocations before anchors.
+
+    What gives rights keeps its place before what needs them; a revocation goes before the first
+    anchor, so that a document is not shown valid again for the time that the anchors take.
+    """
+
+    def place(row: Transaction) -> tuple[int, int]:
+        return (row.block if row.block is not None else 1 << 60, row.id or 0)
+
+    ordered = sorted(rows, key=place)
+    anchors = [place(row) for row in ordered if row.purpose == Purpose.ANCHOR]
+    if not anchors:
+        return ordered
+    first = anchors[0]
+    before = [row for row in ordered if place(row) < first]
+    after = [row for row in ordered if place(row) >= first]
+    statuses = [row for row in after if row.purpose == Purpose.STATUS]
+    return before + statuses + [row for row in after if row.purpose != Purpose.STATUS]
+
+
+def _reopen(registry: Registry, lost: Sequence[int]) -> None:
+    """Undo what had followed from transactions that are no longer on the chain."""
+    with registry.database.transaction() as session:
+        for order, transaction_id in enumerate(lost, -len(lost)):
+            row = session.get(Transaction, transaction_id, with_for_update=True)
+            if row is None or row.state == TransactionState.QUEUED:
+                continue
+            row.state, row.resend_order = TransactionState.PREPARED, order
+            row.block = row.block_time = row.error = None
+            row.updated_at = registry.context.clock()
+            session.flush()
+            if row.purpose == Purpose.ANCHOR:
+                _reopen_batches(session, row)
+            elif row.purpose == Purpose.STATUS:
+                session.execute(
+                    sa.update(StatusChange)
+                    .where(
+                        col(StatusChange.transaction_id) == row.id,
+                        col(StatusChange.state) == ChangeState.FINAL,
+                    )
+                    .values(state=ChangeState.SENT),
+                    execution_options=_QUIET,
+                )
+
+
+def _reopen_batches(session: Session, row: Transaction) -> None:
+    statement = select(Batch).where(
+        col(Batch.transaction_id) == row.id, col(Batch.state) == BatchState.FINAL
+    )
+    for batch in session.exec(statement):
+        batch.state = BatchState.SEALED
+        batch.block = batch.anchor_time = batch.sequence = None
+        session.flush()
+        ids = select(Artefact.document_id).where(col(Artefact.batch_id) == batch.id)
+        session.execute(
+            sa.update(DocumentRecord)
+            .where(col(DocumentRecord.id).in_(ids), col(DocumentRecord.state).in_(ANCHORED_STATES))
+            .values(state=DocumentState.BATCHED),
+            execution_options=_QUIET,
+        )
+        session.execute(
+            sa.update(Artefact)
+            .where(
+                col(Artefact.batch_id) == batch.id, col(Artefact.state) == ArtefactState.ANCHORED
+            )
+            .values(state=ArtefactState.BATCHED),
+            execution_options=_QUIET,
+        )
+
+
+def _adopt_batches(registry: Registry, sight: Sight) -> None:
+    """Let batches be final whose roots are anchored though the database knows no such transaction.
+
+    Those whose own transaction is on its way become final with it.
+    """
+    with registry.database.reading() as session:
+        statement = (
+            select(Batch)
+            .outerjoin(Transaction, col(Transaction.id) == col(Batch.transaction_id))
+            .where(
+                col(Batch.state) == BatchState.SEALED,
+                sa.or_(col(Transaction.id).is_(None), col(Transaction.state).not_in(_SENT)),
+            )
+        )
+        batches = session.exec(statement).all()
+    for batch in batches:
+        anchor = sight.inspect(batch.department, root=batch.root).anchor
+        if anchor is None:
+            continue
+        with registry.database.transaction() as session:
+            row = session.get(Batch, batch.id, with_for_update=True)
+            if row is not None and row.state == BatchState.SEALED:
+                anchored(session, registry.context, row, block=anchor.block, time=anchor.time)

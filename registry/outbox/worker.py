@@ -1,0 +1,187 @@
+"""The worker: from approved rows to final receipts, one short transaction after another.
+
+A crash between any two steps leaves rows from which the next start goes on; a crash within one
+undoes it. Nothing is remembered outside the database.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from sqlmodel import Session
+
+from ecert.chain.node import Nodes
+from ecert.errors import UnavailableError
+from networks.embedded import EmbeddedChain
+from registry.application import Registry
+from registry.batches.sealing import queue_anchors, seal_waiting
+from registry.chain.rpc import RpcPool
+from registry.chain.sender import Sender
+from registry.context import Context
+from registry.documents.renewal import mark_stale, renew_stale
+from registry.documents.signing import sign_approved
+from registry.outbox.checkpoints import keep_checkpoint
+from registry.outbox.models import ChainCheckpoint
+from registry.outbox.reconciliation import reconcile
+from registry.outbox.refusals import mend_refused
+from registry.outbox.sight import EmbeddedSettlement, NetworkSettlement, Settlement, Sight
+from registry.outbox.transmission import Hook, Transmitter
+from registry.status.sending import queue_changes
+
+_SIGN_ROUNDS = 16
+"""Chunks that are signed before the chain gets its turn."""
+
+_MEND_SECONDS = 5.0
+_LONGEST_PAUSE = 10.0
+_log = logging.getLogger(__name__)
+
+
+class Worker:
+    """Runs the pipeline.
+
+    Args:
+        registry: Database and context.
+        sight: Sends to the chain and reads it.
+        settlement: Makes blocks final.
+        hook: Told each point that is passed; does nothing outside tests.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        sight: Sight,
+        settlement: Settlement,
+        *,
+        hook: Hook = lambda _: None,
+    ) -> None:
+        self._registry = registry
+        self._sight = sight
+        self._settlement = settlement
+        self._hook = hook
+        self._transmitter = Transmitter(registry, sight, settlement, hook)
+        self._reconciled = False
+        self._mended_at = 0.0
+
+    @classmethod
+    def embedded(
+        cls, registry: Registry, chain: EmbeddedChain, *, hook: Hook = lambda _: None
+    ) -> "Worker":
+        """Return a worker on an embedded chain that this process runs."""
+        sight = sight_of(registry, [chain.rpc_url])
+        return cls(registry, sight, EmbeddedSettlement(chain), hook=hook)
+
+    @classmethod
+    def network(cls, registry: Registry, urls: list[str]) -> "Worker":
+        """Return a worker on a network of nodes."""
+        sight = sight_of(registry, urls)
+        return cls(registry, sight, NetworkSettlement(sight.nodes))
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until ``stop`` is set; wait where there is nothing to do or nothing answers."""
+        pause = self._registry.settings.poll_seconds
+        failures = 0
+        while not stop.is_set():
+            try:
+                worked = self.tick()
+            except UnavailableError as error:
+                # The chain or the disk may be back in a moment; what was done is kept.
+                self._reconciled = False
+                failures += 1
+                _log.warning("the worker waits: %s", error)
+                stop.wait(min(pause * 2**failures, _LONGEST_PAUSE))
+            else:
+                failures = 0
+                if not worked:
+                    stop.wait(pause)
+
+    def drain(self, *, seconds: float) -> None:
+        """Work until nothing is left to do now: for commands that wait for their result.
+
+        Raises:
+            UnavailableError: ``worker_too_slow``; what the chain or the database raise.
+        """
+        deadline = time.monotonic() + seconds
+        idle = 0
+        while idle < 2:
+            idle = 0 if self.tick() else idle + 1
+            if time.monotonic() > deadline:
+                raise UnavailableError("worker_too_slow", seconds=seconds)
+            if idle:
+                time.sleep(self._registry.settings.batch_seconds + 0.05)
+
+    def tick(self) -> bool:
+        """Do one round of everything; return whether anything was done.
+
+        Raises:
+            UnavailableError: Chain or database do not answer.
+            ReconciliationError: This is not the registry's chain.
+        """
+        if self._settlement.recover():
+            self._reconciled = False
+        if not self._reconciled:
+            reconcile(self._registry, self._sight)
+            self._reconciled = True
+            self._hook("reconciled")
+        worked = self._in_transaction("changes-queued", queue_changes)
+        worked = self._renew() or worked
+        worked = self._sign() or worked
+        worked = self._in_transaction("sealed", _seal) or worked
+        worked = self._transmitter.step() or worked
+        self._mend()
+        self._heartbeat()
+        return worked
+
+    def _sign(self) -> bool:
+        chunk = self._registry.settings.sign_chunk
+        for number in range(_SIGN_ROUNDS):
+            signed = self._in_transaction(
+                "signed", lambda session, context: sign_approved(session, context, chunk)
+            )
+            if not signed:
+                return number > 0
+        return True
+
+    def _renew(self) -> bool:
+        chunk = self._registry.settings.sign_chunk
+        self._in_transaction("dropped", mark_stale)
+        return self._in_transaction(
+            "renewed", lambda session, context: renew_stale(session, context, chunk)
+        )
+
+    def _in_transaction(self, name: str, step: Callable[[Session, Context], int]) -> bool:
+        with self._registry.database.transaction() as session:
+            count = step(session, self._registry.context)
+            if count:
+                self._hook(f"before-{name}")
+        if count:
+            self._hook(name)
+        return count > 0
+
+    def _mend(self) -> None:
+        if time.monotonic() >= self._mended_at + _MEND_SECONDS:
+            mend_refused(self._registry, self._sight)
+            self._mended_at = time.monotonic()
+
+    def _heartbeat(self) -> None:
+        """Sign the checkpoint again, so that verifiers see that nothing newer is withheld."""
+        context = self._registry.context
+        with self._registry.database.reading() as session:
+            row = session.get(ChainCheckpoint, 1)
+        due = 0 if row is None else row.time + self._registry.settings.heartbeat_seconds
+        if context.clock() >= due:
+            final = self._settlement.settle()
+            with self._registry.database.transaction() as session:
+                keep_checkpoint(session, context, final)
+
+
+def sight_of(registry: Registry, urls: list[str]) -> Sight:
+    """Return how a registry reads and writes the chain at ``urls``."""
+    contracts = registry.context.contracts
+    view = contracts.deployment.contracts["VerificationView"].address
+    return Sight(Sender(RpcPool(urls, contracts.chain_id)), Nodes(urls), view)
+
+
+def _seal(session: Session, context: Context) -> int:
+    sealed = seal_waiting(session, context)
+    return sealed + queue_anchors(session, context)

@@ -1,0 +1,140 @@
+"""Making a new registry: keys, contracts, first checkpoint, first operator.
+
+Every step finds what an interrupted run left and goes on from there.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlmodel import Session, select
+
+from ecert.chain.node import Nodes
+from ecert.keystore import Cost, Keystore
+from ecert.kinds import Catalogue
+from ecert.trust import Engine
+from registry.access.models import Officer, Role
+from registry.application import Registry
+from registry.chain.deploy import deploy
+from registry.chain.rpc import RpcPool
+from registry.chain.sender import Sender
+from registry.context import Context, Contracts
+from registry.database import Database
+from registry.departments.keys import KeyService
+from registry.departments.models import Account, AccountPurpose, KeyPurpose, KeystoreHeader
+from registry.errors import NotFoundError
+from registry.migrations import upgrade
+from registry.outbox.checkpoints import keep_checkpoint
+from registry.outbox.models import ChainDeployment
+from registry.outbox.sight import Settlement
+from registry.settings import Settings
+
+COUNCIL_KEYS = 3
+"""Keys that sign the trust file of a council that this registry holds the keys of."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """A registry that was set up.
+
+    Attributes:
+        registry: The registry, opened.
+        operator: Id of the first operator.
+        token: Their bearer token, shown this once; None when they were there before.
+    """
+
+    registry: Registry
+    operator: str
+    token: str | None
+
+
+def set_up(
+    settings: Settings,
+    urls: list[str],
+    settlement: Settlement,
+    *,
+    chain_id: int,
+    engine: Engine,
+    cost: Cost | None = None,
+    report: Callable[[str], None] = lambda _: None,
+) -> SetUp:
+    """Make a registry on a chain.
+
+    Args:
+        settings: The deployment's choices.
+        urls: JSON-RPC addresses of the chain's nodes.
+        settlement: Makes blocks final.
+        chain_id: The chain's id.
+        engine: The chain's engine, for the trust file.
+        cost: Cost of the key store's scrypt; its default when not given.
+        report: Told each contract's name when it is on the chain.
+
+    Raises:
+        SettingsError: ``passphrase_missing``.
+        KeystoreError: ``passphrase_wrong`` when the directory holds another registry.
+        ChainRejectedError: The contracts cannot be deployed.
+        UnavailableError: Chain or database do not answer.
+    """
+    database = Database(settings.url)
+    upgrade(database)
+    with database.transaction() as session:
+        keystore = _keystore(session, settings.read_passphrase(), cost)
+        keys = KeyService(session, keystore)
+        deployer = keys.local_account(_account(keys, AccountPurpose.DEPLOYER))
+        council = _account(keys, AccountPurpose.COUNCIL).address
+        _registry_keys(keys)
+    sender, nodes = Sender(RpcPool(urls, chain_id)), Nodes(urls)
+    with database.reading() as session:
+        row = session.get(ChainDeployment, 1)
+    if row is None:
+        made = deploy(
+            sender, deployer, council=council, delay=settings.council_delay, report=report
+        )
+        row = ChainDeployment(
+            chain_id=chain_id,
+            genesis_hash=nodes.header(0).hash,
+            engine=engine,
+            council_delay=settings.council_delay,
+            record=made.to_json(),
+        )
+    final = settlement.settle()
+    with database.transaction() as session:
+        row = session.merge(row)
+        context = Context(settings, Catalogue.load(), keystore, Contracts.of(row))
+        keep_checkpoint(session, context, final)
+    registry = Registry(settings, database, context)
+    operator, token = _operator(registry)
+    return SetUp(registry, operator, token)
+
+
+def _keystore(session: Session, passphrase: str, cost: Cost | None) -> Keystore:
+    row = session.get(KeystoreHeader, "main")
+    if row is not None:
+        return Keystore.unlock(row.header, passphrase)
+    header, keystore = Keystore.create(passphrase, cost)
+    session.add(KeystoreHeader(header=header))
+    session.flush()
+    return keystore
+
+
+def _account(keys: KeyService, purpose: AccountPurpose) -> Account:
+    try:
+        return keys.account(None, purpose)
+    except NotFoundError:
+        return keys.make_account(None, purpose)
+
+
+def _registry_keys(keys: KeyService) -> None:
+    for purpose, count in ((KeyPurpose.CHECKPOINTS, 1), (KeyPurpose.TRUST, COUNCIL_KEYS)):
+        for _ in range(count - len(keys.signing_keys(purpose))):
+            keys.make_key(None, purpose)
+
+
+def _operator(registry: Registry) -> tuple[str, str | None]:
+    with registry.transaction() as services:
+        for officer in services.session.exec(select(Officer)):
+            if Role.OPERATOR.value in officer.roles:
+                return officer.id, None
+        made, token = services.officers.add(
+            None, department=None, label="operator", roles=[Role.OPERATOR]
+        )
+        return made.id, token

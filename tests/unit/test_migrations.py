@@ -1,0 +1,27 @@
+"""The tables in code are those that the migrations make."""
+
+from pathlib import Path
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from registry.database import Database
+from registry.migrations import upgrade
+from registry.tables import METADATA
+
+
+def test_models_are_what_the_migrations_make(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'registry.sqlite3'}")
+    upgrade(database)
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, METADATA) == []
+        assert {*METADATA.tables} <= {*connection.dialect.get_table_names(connection)}
+    database.dispose()
+
+
+def test_upgrading_twice_changes_nothing(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'registry.sqlite3'}")
+    upgrade(database)
+    upgrade(database)
+    database.dispose()
