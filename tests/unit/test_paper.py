@@ -1,6 +1,7 @@
 """The paper form: what the PDF is, and what of it is read back."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC
 
@@ -16,7 +17,7 @@ from ecert.document import MEDIA_TYPE
 from ecert.errors import EcertError, MalformedError
 from registry.paper import Field, Label, render_pdf
 from registry.paper.render import MAX_FIELDS
-from verifier.pdf_read import read_pdf
+from verifier.pdf_document import document_in
 
 # The checker allows only what it knows: it knows no XMP extension schemas, no CIDSet and level B
 # only; nothing else may be found.
@@ -59,7 +60,7 @@ def codes_on(pdf, dpi):
 
 
 def test_document_comes_back_byte_for_byte(page):
-    assert read_pdf(page) == DOCUMENT
+    assert document_in(page) == DOCUMENT
 
 
 def test_equal_inputs_give_equal_bytes(page):
@@ -223,4 +224,19 @@ def test_a_warning_of_the_compiler_is_an_error(monkeypatch):
     monkeypatch.setattr("registry.paper.render._template", lambda: b'#set text(font: "Nowhere")\nx')
     with pytest.raises(EcertError) as caught:
         render_pdf(paper())
+    assert caught.value.code == "paper_not_rendered"
+
+
+def test_pages_made_at_once_keep_their_own_documents():
+    documents = [DOCUMENT + b" " * i for i in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        pages = list(pool.map(lambda document: render_pdf(paper(document=document)), documents))
+    assert [document_in(page) for page in pages] == documents
+
+
+def test_compiler_itself_refuses_what_the_font_lacks(monkeypatch):
+    """The second line of defence: were the first to fail, no page would have a blank name."""
+    monkeypatch.setattr("registry.paper.render.printable", lambda text, _coverage: text)
+    with pytest.raises(EcertError) as caught:
+        render_pdf(paper(fields=(Field(Label("姓名"), "欧阳𠮷"),)))
     assert caught.value.code == "paper_not_rendered"
