@@ -92,7 +92,7 @@ class _Revealer:
     ) -> None:
         if not isinstance(digests, list):
             raise DisclosureError("digest_malformed", name=SD)
-        self._see(digests, SD, path)
+        self._see(digests, SD)
         before = len(claims)
         refused = _NAMES_REFUSED[not path]
         for digest, content in zip(digests, map(self._contents.get, digests), strict=True):
@@ -100,6 +100,8 @@ class _Revealer:
                 continue
             if len(content) != 3:
                 raise DisclosureError("disclosure_misplaced")
+            if path:
+                _require_disclosable(path)
             _, name, value = content
             if type(name) is not str or name in refused or name in claims:
                 raise _name_error(name)
@@ -118,12 +120,13 @@ class _Revealer:
                 digest = item[ELLIPSIS]
                 if len(item) != 1:
                     raise DisclosureError("digest_malformed", name=ELLIPSIS)
-                self._see([digest], ELLIPSIS, path)
+                self._see([digest], ELLIPSIS)
                 if digest not in self._contents:
                     continue
                 content = self._contents[digest]
                 if len(content) != 2:
                     raise DisclosureError("disclosure_misplaced")
+                _require_disclosable(path)
                 self._used += 1
                 if self._places is not None:
                     self._places[place] = digest
@@ -133,8 +136,8 @@ class _Revealer:
             result.append(value)
         return result
 
-    def _see(self, digests: list[Any], name: str, path: RevealedPath) -> None:
-        """Take note of embedded digests: texts, each only once, not where none may be."""
+    def _see(self, digests: list[Any], name: str) -> None:
+        """Take note of embedded digests: texts, each only once."""
         if not {str}.issuperset(map(type, digests)):
             raise DisclosureError("digest_malformed", name=name)
         before = len(self._seen)
@@ -143,8 +146,12 @@ class _Revealer:
             raise DisclosureError("digest_repeated")
         if len(self._seen) > limits.MAX_DIGESTS:
             raise DisclosureError("digest_too_many", limit=limits.MAX_DIGESTS)
-        if path and path[0] in NEVER_DISCLOSED:
-            raise DisclosureError("disclosure_not_allowed", name=path[0])
+
+
+def _require_disclosable(path: RevealedPath) -> None:
+    """Refuse a disclosed part of a claim that may not be disclosed; decoys there do no harm."""
+    if path[0] in NEVER_DISCLOSED:
+        raise DisclosureError("disclosure_not_allowed", name=path[0])
 
 
 def _name_error(name: Any) -> DisclosureError:

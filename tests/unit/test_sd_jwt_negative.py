@@ -42,7 +42,8 @@ def test_a_spoiled_presentation_is_refused_with_its_code(case):
         assert "<" not in sentence  # no detail is missing
 
 
-def test_the_script_makes_this_very_file():
+def test_the_script_makes_this_very_file(monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
     spec = importlib.util.spec_from_file_location("make_sd_jwt", FOLDER / "make_sd_jwt.py")
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
