@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from ecert import limits
-from ecert.encoding import canonical_json
 from ecert.errors import ContentError, EcertError, MalformedError
 from ecert.kinds import Kind
 from registry.imports.header import Column, column_letters, read_header
@@ -76,6 +75,7 @@ class _Rows:
         self._kind = kind
         self._columns = columns
         self._headers = {column.claim: column.header for column in columns}
+        self._order: dict[object, int] = {c.claim: c.index for c in columns}
         self._width = 1 + max(column.index for column in columns)
         self._today = today
         self._seen: dict[bytes, int] = {}
@@ -96,6 +96,8 @@ class _Rows:
                 self._note(problems)
             else:
                 self._rows.append(ImportRow(number, claims))
+        if not read:
+            raise MalformedError("import_empty")
         return ImportResult(tuple(self._rows), tuple(self._errors), self._left_out, read)
 
     def _claims(self, number: int, cells: list[Cell]) -> tuple[dict[str, Any], list[ImportProblem]]:
@@ -117,6 +119,7 @@ class _Rows:
             for error in self._kind.problems(claims, row=True)
             if error.details["claim"] not in unread
         ]
+        errors.sort(key=lambda error: self._order.get(error.details["claim"], len(self._order)))
         problems = [self._problem(number, error) for error in errors]
         problems += self._beyond(number, cells)
         if not problems:
@@ -135,7 +138,8 @@ class _Rows:
             yield self._error("import_issued_later", "issue_date")
         if self._today is not None and last is not None and last < self._today:
             yield self._error("import_expired", "issue_date", last=last.isoformat())
-        digest = hashlib.sha256(canonical_json(claims, where="row")).digest()
+        # Columns give every row's claims one order; a digest holds no row in memory.
+        digest = hashlib.sha256(repr(claims).encode("utf-8")).digest()
         first = self._seen.setdefault(digest, number)
         if first != number:
             yield ContentError("import_row_doubled", claim="", first=first)
