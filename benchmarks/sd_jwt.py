@@ -1,0 +1,113 @@
+"""Issuing and verifying an SD-JWT VC with 20 claims, beside the bare signatures and two libraries.
+
+Every action starts from what its user has: verification from text and a JWK, with key binding and
+all claims shown.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from jwcrypto.jwk import JWK
+from openvc.keys import P256SigningKey
+from openvc.proof.sd_jwt import SdJwtVcProofSuite
+from sd_jwt.common import SDObj
+from sd_jwt.issuer import SDJWTIssuer
+from sd_jwt.verifier import SDJWTVerifier
+
+from benchmarks.report import Row, rates, table
+from ecert import sd_jwt
+from ecert.encoding import b64url_encode
+from ecert.signing import SoftwareSigner
+
+CLAIMS = {f"claim_name_{number}": f"value of claim {number}" for number in range(20)}
+MANY = 256
+DECOYS = 4
+AUDIENCE, NONCE = "https://verifier.example", "n-0S6_WzA2Mj"
+THIRD = 1 / 3
+
+
+def clear_claims(holder_jwk: dict[str, str]) -> dict[str, Any]:
+    now = int(datetime.now(UTC).timestamp())
+    return {
+        "iss": "https://registry.example",
+        "dept": "11330000MB1234567X",
+        "vct": "urn:ecert:resident-id:1",
+        "iat": now,
+        "nbf": now,
+        "exp": now + 315_360_000,
+        "cnf": {"jwk": holder_jwk},
+        "status": {
+            "status_list": {
+                "idx": 70_000,
+                "uri": "https://registry.example/v1/status/11330000MB1234567X/1",
+            }
+        },
+        "jti": "q83vEjRWeJCrze8SNFZ4kA",
+    }
+
+
+def rows() -> list[Row]:
+    """Measure, and return the rows of the report."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    issuer, holder = SoftwareSigner(key), SoftwareSigner.generate()
+    jwk, now = issuer.public_key.jwk, datetime.now(UTC)
+    clear = clear_claims(holder.public_key.jwk)
+    documents = [(clear, CLAIMS)] * MANY
+
+    issued = sd_jwt.issue(clear, disclosable=CLAIMS, signer=issuer)
+    shown = sd_jwt.present(
+        issued.text, list(CLAIMS), holder=holder, audience=AUDIENCE, nonce=NONCE, now=now
+    )
+    message = issued.text.partition("~")[0].encode("ascii")
+    algorithm = ec.ECDSA(SHA256())
+    signature, public_key = key.sign(message, algorithm), key.public_key()
+
+    openvc, openvc_key = SdJwtVcProofSuite(), P256SigningKey(key, issuer.public_key.kid)
+    private_jwk = JWK(**jwk, d=b64url_encode(issuer.private_bytes()))
+    public_jwk = JWK(**jwk)
+    marked = clear | {SDObj(name): value for name, value in CLAIMS.items()}
+
+    measured = rates(
+        {
+            "sign": lambda: key.sign(message, algorithm),
+            "issue": lambda: sd_jwt.issue(clear, disclosable=CLAIMS, signer=issuer),
+            "issue many": lambda: list(sd_jwt.issue_many(documents, signer=issuer)),
+            "sd-jwt issue": lambda: SDJWTIssuer(marked, private_jwk),
+            "openvc issue": lambda: openvc.issue(
+                clear | CLAIMS, signing_key=openvc_key, disclosable=list(CLAIMS), decoys=DECOYS
+            ),
+            "check": lambda: public_key.verify(signature, message, algorithm),
+            "verify": lambda: sd_jwt.verify(
+                shown, issuer_jwk=jwk, audience=AUDIENCE, nonce=NONCE, now=now
+            ),
+            "sd-jwt verify": lambda: SDJWTVerifier(
+                shown, lambda *_: public_jwk, AUDIENCE, NONCE
+            ).get_verified_payload(),
+            "openvc verify": lambda: openvc.verify(
+                shown,
+                public_key_jwk=jwk,
+                audience=AUDIENCE,
+                nonce=NONCE,
+                require_key_binding=True,
+                now=now,
+            ),
+        }
+    )
+    many = measured["issue many"] * MANY
+    one, sign = measured["issue"], measured["sign"]
+    verify, check = measured["verify"], measured["check"]
+    return [
+        Row("issue SD-JWT, 20 claims", one, "P-256 sign", sign, THIRD, "one signature: 1"),
+        Row("issue SD-JWT, 20 claims, in a row", many, "P-256 sign", sign, THIRD, "1"),
+        Row("issue SD-JWT, 20 claims", one, "sd-jwt", measured["sd-jwt issue"]),
+        Row("issue SD-JWT, 20 claims", one, "openvc-core", measured["openvc issue"]),
+        Row("verify SD-JWT+KB, 20 shown", verify, "P-256 verify", check, THIRD, "two: 0.50"),
+        Row("verify SD-JWT+KB, 20 shown", verify, "sd-jwt", measured["sd-jwt verify"]),
+        Row("verify SD-JWT+KB, 20 shown", verify, "openvc-core", measured["openvc verify"]),
+    ]
+
+
+if __name__ == "__main__":
+    print(table(rows()))
