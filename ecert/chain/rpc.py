@@ -1,27 +1,22 @@
-"""JSON-RPC 2.0 over HTTP to nodes that may be slow, wrong or hostile.
+"""JSON-RPC 2.0 to nodes, any of which may be slow, wrong or hostile: then another one is asked.
 
-Plain ``http.client``: no proxy from the environment comes between and no redirect is followed. The
-deadline bounds the whole call, however slowly a node drips its answer. A URL's path, query or user
-part may hold a credential, so errors name the origin only.
+A URL's path or query may hold a credential, so errors name the origin only.
 """
 
-import contextlib
-import http.client
 import itertools
-import socket
-import threading
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from ecert import limits
+from ecert.chain.http import Endpoint
 from ecert.encoding import json_decode, json_encode
 from ecert.errors import MalformedError, UnavailableError
 
 T = TypeVar("T")
 CALL_SECONDS = 10.0
 """How long one call may take in all."""
-_CHUNK = 64 * limits.KIB
 
 
 class RpcNode:
@@ -46,12 +41,18 @@ class RpcNode:
             raise MalformedError("rpc_url_malformed") from error
         if parts.scheme not in ("http", "https") or not host or parts.username is not None:
             raise MalformedError("rpc_url_malformed")
-        self._secure = parts.scheme == "https"
-        self._host, self._port = host, port
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self.origin = f"{parts.scheme}://{parts.netloc}"
-        self._seconds, self._max_bytes = seconds, max_bytes
+        self._max_bytes = max_bytes
         self._ids = itertools.count(1)
+        self._endpoint = Endpoint(
+            host,
+            port,
+            secure=parts.scheme == "https",
+            seconds=seconds,
+            unreachable=self._unreachable,
+            too_large=self._too_large,
+        )
 
     def call(self, method: str, params: Sequence[object]) -> Any:
         """Return the ``result`` of one call.
@@ -79,7 +80,7 @@ class RpcNode:
         """
         number = next(self._ids)
         request = {"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)}
-        body = self._exchange(_request_bytes(request))
+        body = self._exchange(json_encode(request).encode("utf-8"))
         try:
             answer = json_decode(body, where=self.origin, max_bytes=self._max_bytes)
         except MalformedError as error:
@@ -97,45 +98,17 @@ class RpcNode:
         )
 
     def _exchange(self, body: bytes) -> bytes:
-        connection = self._connection()
-        watchdog = threading.Timer(self._seconds, _abort, [connection])
-        watchdog.daemon = True
-        watchdog.start()
-        try:
-            headers = {"content-type": "application/json", "accept": "application/json"}
-            connection.request("POST", self._target, body, headers)
-            with connection.getresponse() as response:
-                if response.status != http.HTTPStatus.OK:
-                    raise self._unreachable(f"HTTP {response.status}")
-                data = self._read(response)
-            if not watchdog.is_alive():
-                raise TimeoutError
-        except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:
-            # The watchdog closes the socket under a read, which then fails in its own way.
-            reason = type(error).__name__ if watchdog.is_alive() else "deadline"
-            raise self._unreachable(reason) from error
-        finally:
-            watchdog.cancel()
-            connection.close()
-        return data
-
-    def _connection(self) -> http.client.HTTPConnection:
-        if self._secure:
-            return http.client.HTTPSConnection(self._host, self._port, timeout=self._seconds)
-        return http.client.HTTPConnection(self._host, self._port, timeout=self._seconds)
-
-    def _read(self, response: http.client.HTTPResponse) -> bytes:
-        data = bytearray()
-        while chunk := response.read(_CHUNK):
-            data += chunk
-            if len(data) > self._max_bytes:
-                raise UnavailableError(
-                    "rpc_answer_too_large", origin=self.origin, limit=self._max_bytes
-                )
-        return bytes(data)
+        headers = {"content-type": "application/json", "accept": "application/json"}
+        answer = self._endpoint.exchange("POST", self._target, body, headers, self._max_bytes)
+        if answer.status != HTTPStatus.OK:
+            raise self._unreachable(f"HTTP {answer.status}")
+        return answer.body
 
     def _unreachable(self, reason: str) -> UnavailableError:
         return UnavailableError("rpc_unreachable", origin=self.origin, reason=reason)
+
+    def _too_large(self, limit: int) -> UnavailableError:
+        return UnavailableError("rpc_answer_too_large", origin=self.origin, limit=limit)
 
 
 class RpcPool:
@@ -189,15 +162,6 @@ class RpcPool:
         raise failure
 
 
-def _request_bytes(request: dict[str, object]) -> bytes:
-    return json_encode(request).encode("utf-8")
-
-
 def _reason(error: object) -> str:
     message = error.get("message") if isinstance(error, dict) else error
     return "".join(char if char.isprintable() else " " for char in str(message)[:200])
-
-
-def _abort(connection: http.client.HTTPConnection) -> None:
-    with contextlib.suppress(OSError, AttributeError):
-        connection.sock.shutdown(socket.SHUT_RDWR)

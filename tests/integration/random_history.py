@@ -41,6 +41,9 @@ class RandomHistory:
         send(sender, "departments", "admit", parent, code, kind("PS"), "局", kinds, ADMIN)
         for role in (1, 2):
             send(ADMIN, "departments", "grantRole", code, code, role, ADMIN)
+        root = self.random.randbytes(32)
+        send(ADMIN, "anchors", "anchor", code, root, 512)
+        self.roots.append((code.rstrip(b"\0").decode(), root))
 
     def make(self, *, blocks: int, calls: int) -> None:
         """Add ``blocks`` of up to ``calls`` calls each."""
@@ -77,7 +80,8 @@ class RandomHistory:
         self.sent += 1
 
     def _actor(self) -> bytes:
-        return self.random.choice((NO_ACTOR, *map(department, CODES)))
+        """The council may do most; departments may act for themselves and those below them."""
+        return self.random.choice((*[NO_ACTOR] * len(CODES), *map(department, CODES)))
 
     def _code(self) -> bytes:
         return department(self.random.choice(CODES))
@@ -97,7 +101,7 @@ class RandomHistory:
 
     def _key(self) -> tuple[str, str, tuple[Any, ...]]:
         key = self.random.choice(self.keys)
-        match self.random.choice(("register", "register", "withdraw", "compromise")):
+        match self.random.choice(("register", "register", "register", "withdraw", "compromise")):
             case "register":
                 return "registerKey", "departments", (self._code(), key, 1, key, key)
             case "withdraw":
@@ -108,11 +112,11 @@ class RandomHistory:
                 return "compromiseKey", "departments", (self._actor(), self._code(), key, since)
 
     def _suspension(self) -> tuple[str, str, tuple[Any, ...]]:
-        name = self.random.choice(("suspend", "lift", "lift", "lift"))
+        name = self.random.choice(("suspend", "lift", "lift", "lift", "lift"))
         return name, "departments", (self._actor(), self._code())
 
     def _move(self) -> tuple[str, str, tuple[Any, ...]]:
-        name = "merge" if self.random.random() < 0.05 else "move"
+        name = "merge" if self.random.random() < 0.2 else "move"
         return name, "departments", (self._actor(), self._code(), self._code())
 
     def _anchor(self) -> tuple[str, str, tuple[Any, ...]]:
@@ -137,6 +141,6 @@ class RandomHistory:
         return "revokeDigest", "statuses", (self._actor(), self._code(), digest)
 
     _acts = (
-        _admit, _kind, _kind, _role, _key, _suspension, _suspension, _move, _anchor, _anchor,
-        _anchor, _status, _revoke,
+        _admit, _kind, _kind, _role, _key, _key, _key, _suspension, _suspension, _suspension,
+        _move, _anchor, _anchor, _anchor, _anchor, _status, _status, _revoke,
     )  # fmt: skip

@@ -36,7 +36,7 @@ def test_snapshot_and_node_agree(chain: EmbeddedChain, tmp_path: Path, seed: int
                 assert snapshot.facts(query) == online
                 anchored += online.anchor is not None
                 agrees_with_contracts(world, query, online)
-    assert anchored > 20
+    assert anchored > 4
     assert history.sent > 100
 
 
