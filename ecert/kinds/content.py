@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from jsonschema_rs import Draft202012Validator, ValidationError
@@ -16,6 +17,7 @@ from ecert.identifiers import (
 from ecert.kinds.validity import parse_date
 from ecert.limits import MAX_JSON_DEPTH
 
+_DATE_CHARS = 10
 _FIRST_DAY = dt.date(1850, 1, 1)
 _LAST_DAY = dt.date(2999, 12, 31)
 """Days beyond these are slips of the hand, and would overflow when a term is added."""
@@ -198,6 +200,11 @@ def _holds(check: Callable[[str], object]) -> Callable[[str], bool]:
 
 
 def _is_date(text: str) -> bool:
+    return len(text) == _DATE_CHARS and _is_day(text)
+
+
+@lru_cache(maxsize=4096)  # a batch has few days
+def _is_day(text: str) -> bool:
     try:
         return _FIRST_DAY <= parse_date(text, "") <= _LAST_DAY
     except ContentError:

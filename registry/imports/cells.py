@@ -9,6 +9,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from ecert import limits
@@ -18,6 +19,7 @@ from registry.imports.model import Cell, Refused
 # What a spreadsheet program takes for the start of a formula, in both widths.
 _FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 _DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{4})(\d{2})(\d{2})", re.ASCII)
+_MAX_DATE_CHARS = 11
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,15})", re.ASCII)
 _LIST_SEPARATORS = re.compile("[、；;|]")
 _TRUE = frozenset({"是", "true", "yes", "1"})
@@ -111,14 +113,10 @@ class CellReader:
         return text
 
     def _from_date_text(self, text: str) -> str:
-        found = _DATE.fullmatch(text)
-        if found is None:
+        day = _day(text) if len(text) <= _MAX_DATE_CHARS else None
+        if day is None:
             raise self._error("claim_date_impossible")
-        year, month, day = (int(group) for group in found.groups() if group is not None)
-        try:
-            return dt.date(year, month, day).isoformat()
-        except ValueError as error:
-            raise self._error("claim_date_impossible") from error
+        return day
 
     def _from_number(self, number: float) -> Any:
         if not math.isfinite(number) or number != int(number):
@@ -156,3 +154,16 @@ class CellReader:
 
     def _error(self, code: str, **details: object) -> EcertError:
         return ContentError(code, claim=self._claim, label=self._label, **details)
+
+
+@lru_cache(maxsize=4096)  # a table has few days
+def _day(text: str) -> str | None:
+    """Return a date as claims write it, or None when it is none."""
+    found = _DATE.fullmatch(text)
+    if found is None:
+        return None
+    year, month, day = (int(group) for group in found.groups() if group is not None)
+    try:
+        return dt.date(year, month, day).isoformat()
+    except ValueError:
+        return None

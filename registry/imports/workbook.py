@@ -50,7 +50,11 @@ def _read(data: bytes) -> Any:
     """Let calamine read the sheet; whatever fails in it is malformed input."""
     try:
         book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
-        sheets = [book.get_sheet_by_name(name) for name in book.sheet_names]
+        sheets = [
+            book.get_sheet_by_name(found.name)
+            for found in book.sheets_metadata
+            if found.typ == python_calamine.SheetTypeEnum.WorkSheet  # a chart has no cells
+        ]
     except (KeyboardInterrupt, SystemExit, MemoryError):
         raise
     except BaseException as error:  # a panic in Rust arrives as a bare BaseException
