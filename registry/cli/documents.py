@@ -1,0 +1,159 @@
+"""Importing, approving, handing out and withdrawing documents."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ecert import limits
+from ecert.client.home import read_file, write_file
+from ecert.document import SUFFIX
+from ecert.status import Status
+from registry.cli.session import acting, opened
+from registry.documents.delivery import document_file, paper_input
+from registry.documents.importing import read_import
+from registry.documents.models import DocumentState
+from registry.errors import RequestError
+from registry.paper import render_pdf
+
+app = typer.Typer()
+_ID = typer.Argument(help="The document's id. 证照编号。")
+_REASON = typer.Option(help="Kept here, not on the chain. 原因（不上链）。")
+
+
+@app.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="A CSV or Excel file. CSV 或 Excel 文件。")],
+    kind: Annotated[str, typer.Option(help="The kind of all rows. 证照种类。")],
+    department: Annotated[str, typer.Option(help="The issuing department. 签发部门。")],
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON. 输出 JSON。")] = False,
+) -> None:
+    """Read applications from a file: good rows are kept, every error is told. 导入。"""
+    data = read_file(file, limit=limits.MAX_IMPORT_BYTES)
+    with acting() as (services, actor):
+        context = services.context
+        result = read_import(context.catalogue, kind, file.name, data, now=context.clock())
+        job = services.imports.keep(
+            actor, department=department, kind=kind, filename=file.name, result=result
+        )
+    if as_json:
+        values = job.model_dump(mode="json", exclude={"officer"})
+        print(json.dumps(values, ensure_ascii=False, indent=2))
+    else:
+        print(f"{job.id}  {job.good} 行收入 kept, {job.known} 行已有 known, {job.bad} 行有误 wrong")
+        for error in job.errors:
+            print(f"  {_problem(error)}")
+    if job.bad:
+        raise typer.Exit(1)
+
+
+@app.command()
+def approve(
+    documents: Annotated[list[str] | None, typer.Argument(help="Their ids. 编号。")] = None,
+    job: Annotated[
+        str | None, typer.Option("--import", help="All of an import. 整个导入批次。")
+    ] = None,
+) -> None:
+    """Approve what another officer entered. 审批。"""
+    with acting() as (services, actor):
+        count = services.documents.approve(actor, documents) if documents else 0
+        if job is not None:
+            count += services.documents.approve_import(actor, job)
+    print(f"{count} 份已审批 approved")
+
+
+@app.command("list")
+def list_documents(
+    department: Annotated[str, typer.Option(help="The department. 部门。")],
+    state: Annotated[DocumentState | None, typer.Option(help="状态。")] = None,
+    job: Annotated[str | None, typer.Option("--import", help="导入批次。")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="条数。")] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON. 输出 JSON。")] = False,
+) -> None:
+    """List a department's documents. 列出证照。"""
+    with acting() as (services, actor):
+        rows = services.documents.page(
+            actor, department=department, state=state, import_id=job, limit=limit
+        )
+    if as_json:
+        values = [{"id": row.id, "kind": row.kind, "state": row.state} for row in rows]
+        print(json.dumps(values))
+        return
+    for row in rows:
+        print(f"{row.id}  {row.state:10} {row.kind:20} {Status(row.status).name.lower()}")
+
+
+@app.command()
+def status(
+    department: Annotated[str, typer.Option(help="The department. 部门。")],
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON. 输出 JSON。")] = False,
+) -> None:
+    """Tell how many documents are in each state. 各状态数量。"""
+    with acting() as (services, actor):
+        counts = services.documents.counts(actor, department)
+    if as_json:
+        print(json.dumps({state.value: count for state, count in counts.items()}))
+        return
+    for state, count in counts.items():
+        print(f"{state:10} {count}")
+
+
+@app.command()
+def revoke(document: Annotated[str, _ID], reason: Annotated[str, _REASON]) -> None:
+    """Revoke a document with all its artefacts, for good. 撤销。"""
+    with acting() as (services, actor):
+        services.statuses.revoke(actor, document, reason)
+
+
+@app.command("suspend")
+def suspend_document(document: Annotated[str, _ID], reason: Annotated[str, _REASON]) -> None:
+    """Suspend a document until it is reinstated or revoked. 暂停。"""
+    with acting() as (services, actor):
+        services.statuses.suspend(actor, document, reason)
+
+
+@app.command()
+def reinstate(document: Annotated[str, _ID], reason: Annotated[str, _REASON]) -> None:
+    """End a document's suspension. 恢复。"""
+    with acting() as (services, actor):
+        services.statuses.reinstate(actor, document, reason)
+
+
+@app.command("claim-code")
+def claim_code(document: Annotated[str, _ID]) -> None:
+    """Make a one-time code with which the holder's wallet claims it. 生成领取码。"""
+    with acting() as (services, actor):
+        _, code = services.claims.make_code(actor, document)
+    print(code)
+
+
+@app.command()
+def export(
+    document: Annotated[str, _ID],
+    output: Annotated[Path, typer.Option("--output", "-o", help=".ecert.json 或 .pdf")],
+) -> None:
+    """Write an anchored document as a file or as a PDF. 导出。"""
+    if output.name.endswith(SUFFIX):
+        with acting() as (services, actor):
+            data = document_file(services, actor, document)
+    elif output.suffix == ".pdf":
+        with acting() as (services, actor):
+            paper = paper_input(services, actor, document)
+        data = render_pdf(paper)
+    else:
+        raise RequestError("output_type_unknown", path=str(output))
+    write_file(output, data, mode=0o644)
+    print(output)
+
+
+@app.command()
+def audit() -> None:
+    """Check the chain of audit entries. 核对审计记录。"""
+    with opened() as registry, registry.reading() as services:
+        print(f"{services.audit.check()} 条记录完好 entries intact")
+
+
+def _problem(problem: dict[str, Any]) -> str:
+    place = f"{problem['row']} / {problem['column']}"
+    return f"{place}: {problem['code']}\n    {problem['zh']}\n    {problem['en']}"

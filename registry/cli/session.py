@@ -1,0 +1,76 @@
+"""What the commands share: the directory, its settings, the registry, and who acts."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ecert.client.console import secret_from_environment
+from ecert.client.home import read_file, write_file
+from ecert.encoding import json_decode
+from ecert.errors import MalformedError
+from ecert.limits import KIB
+from registry.access.actor import Actor
+from registry.application import Registry
+from registry.errors import UnauthenticatedError
+from registry.services import Services
+from registry.settings import Settings, load_settings
+
+_FILE = "settings.json"
+KEPT = ("origin", "environment", "council_delay", "rpc_url", "host", "port", "batch_seconds")
+"""Settings that ``init`` keeps in the directory; none is a secret. The environment goes before."""
+
+
+class Options:
+    """Set by the root command."""
+
+    directory = Path("registry-data")
+
+
+def settings(**given: object) -> Settings:
+    """Return the settings: those given, then the environment, then what ``init`` kept.
+
+    Raises:
+        SettingsError: ``settings_invalid``.
+        MalformedError: The kept file is damaged.
+    """
+    path = Options.directory / _FILE
+    kept: dict[str, object] = {}
+    if path.exists():
+        value = json_decode(read_file(path, limit=16 * KIB), where=_FILE, max_bytes=16 * KIB)
+        if not isinstance(value, dict) or not set(value) <= set(KEPT):
+            raise MalformedError("field_malformed", where=_FILE, field="(object)")
+        kept = {k: v for k, v in value.items() if f"REGISTRY_{k.upper()}" not in os.environ}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return load_settings(directory=Options.directory, **{**kept, **chosen})
+
+
+def keep_settings(chosen: Settings) -> None:
+    """Keep what later commands need to know again."""
+    values = chosen.model_dump(mode="json", include=set(KEPT), exclude_none=True)
+    write_file(Options.directory / _FILE, json.dumps(values, indent=2).encode())
+
+
+@contextmanager
+def opened() -> Iterator[Registry]:
+    """Give the opened registry."""
+    registry = Registry.open(settings())
+    try:
+        yield registry
+    finally:
+        registry.close()
+
+
+@contextmanager
+def acting() -> Iterator[tuple[Services, Actor]]:
+    """Give services in a transaction that is committed at the end, and who acts.
+
+    Raises:
+        UnauthenticatedError: ``token_missing``, ``credential_invalid``.
+    """
+    token = secret_from_environment("REGISTRY_TOKEN")
+    if not token:
+        raise UnauthenticatedError("token_missing")
+    with opened() as registry, registry.transaction() as services:
+        yield services, services.officers.authenticate(token)
