@@ -31,7 +31,7 @@ export default defineConfig({
     solidity: {
       fsPermissions: { readFile: ["./tests/vectors/heads.json"] },
       fuzz: { runs: 256, seed: "0x6563657274" },
-      invariant: { runs: 32, depth: 128, failOnRevert: true },
+      invariant: { runs: 32, depth: 128, failOnRevert: true, shrinkRunLimit: 200 },
     },
   },
 });

@@ -26,18 +26,21 @@ contract AnchorRegistry is IAnchorRegistry, RegistryClient {
     /// @inheritdoc IAnchorRegistry
     function anchor(bytes20 department, bytes32 root, uint32 size) external {
         DEPARTMENTS.requireAuthorised(department, Role.Anchor, msg.sender);
-        _anchor(department, root, size);
+        _anchor(_anchors[department], department, root, size, _stamp());
     }
 
     /// @inheritdoc IAnchorRegistry
     function anchorMany(bytes20 department, bytes32[] calldata roots, uint32[] calldata sizes)
-        external {
+        external
+    {
         DEPARTMENTS.requireAuthorised(department, Role.Anchor, msg.sender);
         if (roots.length != sizes.length) revert LengthsDiffer(roots.length, sizes.length);
         if (roots.length == 0) revert NoRoots();
         if (roots.length > MAX_ROOTS) revert TooManyRoots(roots.length, MAX_ROOTS);
+        mapping(bytes32 root => uint256 packed) storage anchors = _anchors[department];
+        uint256 stamp = _stamp();
         for (uint256 i = 0; i < roots.length; ++i) {
-            _anchor(department, roots[i], sizes[i]);
+            _anchor(anchors, department, roots[i], sizes[i], stamp);
         }
     }
 
@@ -56,15 +59,24 @@ contract AnchorRegistry is IAnchorRegistry, RegistryClient {
         return DEPARTMENTS;
     }
 
-    function _anchor(bytes20 department, bytes32 root, uint32 size) private {
+    function _anchor(
+        mapping(bytes32 root => uint256 packed) storage anchors,
+        bytes20 department,
+        bytes32 root,
+        uint32 size,
+        uint256 stamp
+    ) private {
         if (root == 0) revert ZeroRoot();
         if (size == 0) revert ZeroSize();
         if (size > MAX_SIZE) revert SizeTooLarge(size, MAX_SIZE);
-        mapping(bytes32 root => uint256 packed) storage anchors = _anchors[department];
         if (anchors[root] != 0) revert AlreadyAnchored(department, root);
-        uint64 time = SafeCast.toUint64(block.timestamp);
+        anchors[root] = stamp | (uint256(size) << SIZE_SHIFT);
+        _log(Anchored.selector, department, root, abi.encode(size, uint64(stamp)));
+    }
+
+    /// @dev This block's time and number, packed as in an anchor.
+    function _stamp() private view returns (uint256) {
         uint256 number = SafeCast.toUint64(block.number);
-        anchors[root] = time | (number << BLOCK_SHIFT) | (uint256(size) << SIZE_SHIFT);
-        _log(Anchored.selector, department, root, abi.encode(size, time));
+        return SafeCast.toUint64(block.timestamp) | (number << BLOCK_SHIFT);
     }
 }

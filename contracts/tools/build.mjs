@@ -1,5 +1,6 @@
 // Compiles the contracts and writes ecert/chain/artifacts/, which is committed: running the product
-// needs no compiler. `--check` writes nothing and fails if an artifact is not what the sources make.
+// needs no compiler. `--check [FOLDER]` writes nothing and fails if an artifact there is not what the
+// sources make.
 import { createRequire } from "node:module";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,7 +8,7 @@ import { join } from "node:path";
 import { COMPILER, DEPLOYED, ROOT, standardJson } from "./standard-json.mjs";
 
 const solc = createRequire(import.meta.url)("solc");
-const ARTIFACTS = join(ROOT, "ecert", "chain", "artifacts");
+const [mode, folder = join(ROOT, "ecert", "chain", "artifacts")] = process.argv.slice(2);
 
 function compile() {
   if (!solc.version().startsWith(`${COMPILER.version}+`)) {
@@ -48,12 +49,12 @@ function artifact(name, compiled) {
   };
 }
 
-const check = process.argv.includes("--check");
+const check = mode === "--check";
 const contracts = compile();
-mkdirSync(ARTIFACTS, { recursive: true });
+if (!check) mkdirSync(folder, { recursive: true });
 let stale = 0;
 for (const name of DEPLOYED) {
-  const path = join(ARTIFACTS, `${name}.json`);
+  const path = join(folder, `${name}.json`);
   const made = artifact(name, contracts[`contracts/${name}.sol`][name]);
   const text = `${JSON.stringify(made, null, 2)}\n`;
   const bytes = (made.deployedBytecode.length - 2) / 2;
