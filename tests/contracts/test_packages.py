@@ -27,9 +27,9 @@ def test_the_lock_file_has_hashes_and_no_addresses() -> None:
 def test_the_lock_file_names_the_programs_of_all_systems() -> None:
     lock = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))["packages"]
     for name, entry in lock.items():
-        for optional, version in entry.get("optionalDependencies", {}).items():
+        for optional in entry.get("optionalDependencies", {}):
             # npm ci refuses a lock file that leaves out what another system would install.
-            assert lock[f"node_modules/{optional}"]["version"] == version, name
+            assert f"node_modules/{optional}" in lock, name
 
 
 def test_running_needs_no_toolchain() -> None:
