@@ -7,6 +7,7 @@ update is one transaction: after a crash the file is as it was before, or as aft
 
 import sqlite3
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +50,7 @@ class Snapshot:
         self._trust = trust
         self._lock = threading.Lock()
         self._connection = connect(path, write=False)
+        self._finalizer = weakref.finalize(self, self._connection.close)
         try:
             self.meta()
         except BaseException:
@@ -92,8 +94,8 @@ class Snapshot:
         return self._read(answer)
 
     def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
+        """Close the file; done by itself when the snapshot is no longer used."""
+        self._finalizer()
 
     def __enter__(self) -> Self:
         return self
