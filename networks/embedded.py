@@ -252,6 +252,13 @@ class EmbeddedChain:
     def _block(self, number: str) -> Any:
         return self._rpc.call("eth_getBlockByNumber", number, False)
 
+    def _genesis(self) -> Any:
+        """Return block 0: the one that block 1 follows, whichever the node takes for it."""
+        first = self._block("0x1")
+        if first is None:
+            return self._block("0x0")
+        return self._rpc.call("eth_getBlockByHash", first["parentHash"], False)
+
     def _dump(self) -> tuple[Snapshot, BlockRef]:
         for _ in range(_DUMP_ATTEMPTS):
             before = self._block("latest")
@@ -260,7 +267,7 @@ class EmbeddedChain:
                 dump = self._rpc.call("anvil_dumpState")
             finally:
                 self._rpc.call("evm_setAutomine", True)  # what waits in the pool is made now
-            snapshot = Snapshot.from_dump(dump)
+            snapshot = Snapshot.from_dump(dump, self._genesis())
             best = self._block(hex(snapshot.number))
             if snapshot.whole and best and snapshot.holds(best) and not _older(best, before):
                 return snapshot, BlockRef.from_rpc(best)

@@ -10,6 +10,7 @@ import gzip
 import json
 import os
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,15 +64,26 @@ class Snapshot:
     whole: bool
 
     @classmethod
-    def from_dump(cls, dump: str) -> "Snapshot":
+    def from_dump(cls, dump: str, genesis: Mapping[str, Any]) -> "Snapshot":
         """Read what ``anvil_dumpState`` answered: hexadecimal of gzip of JSON.
+
+        A node that was started from a snapshot makes a first block of its own all the same, and
+        dumps it beside the chain's. Were both kept, either might be block 0 after the next start.
+
+        Args:
+            dump: The answer.
+            genesis: The chain's block 0 as JSON-RPC gives it.
 
         Raises:
             MalformedError: ``chain_snapshot_malformed``.
         """
         try:
             text = gzip.decompress(bytes.fromhex(dump[2:]))
-        except (ValueError, OSError, EOFError, zlib.error) as error:
+            state = json.loads(text)
+            kept = [block for block in state["blocks"] if not _is_stray(block["header"], genesis)]
+            if len(kept) != len(state["blocks"]):
+                text = json.dumps(state | {"blocks": kept}).encode()
+        except (ValueError, OSError, EOFError, zlib.error, KeyError, TypeError) as error:
             raise MalformedError("chain_snapshot_malformed", path="anvil_dumpState") from error
         return cls.from_json(text, where="anvil_dumpState")
 
@@ -98,8 +110,7 @@ class Snapshot:
 
         A block's hash covers its header, so equal headers are equal blocks.
         """
-        fields = ("number", "parentHash", "stateRoot", "transactionsRoot", "timestamp", "mixHash")
-        return all(self.header.get(field) == block.get(field) for field in fields)
+        return _same(self.header, block)
 
 
 def write_durably(path: Path, data: bytes) -> None:
@@ -127,6 +138,15 @@ def write_durably(path: Path, data: bytes) -> None:
         raise UnavailableError(
             "chain_snapshot_not_written", path=path, reason=error.strerror
         ) from error
+
+
+def _same(header: Mapping[str, Any], block: Mapping[str, Any]) -> bool:
+    fields = ("number", "parentHash", "stateRoot", "transactionsRoot", "timestamp", "mixHash")
+    return all(header.get(field) == block.get(field) for field in fields)
+
+
+def _is_stray(header: Mapping[str, Any], genesis: Mapping[str, Any]) -> bool:
+    return int(header["number"], 16) == 0 and not _same(header, genesis)
 
 
 def _sent(state: dict[str, Any]) -> int:

@@ -335,3 +335,21 @@ def test_a_missing_binary_is_an_error_that_says_what_to_do(
     monkeypatch.setenv("ECERT_ANVIL", str(directory / "nothing"))
     with pytest.raises(UnavailableError, match="anvil_missing"):
         EmbeddedChain(directory)
+
+
+def test_block_zero_stays_the_same_however_often_the_node_starts(running: EmbeddedChain) -> None:
+    def saved() -> list[int]:
+        state = json.loads((running.directory / "state.json").read_bytes())
+        return sorted(int(block["header"]["number"], 16) for block in state["blocks"])
+
+    running._rpc.call("evm_mine")
+    genesis = running._block("0x0")["hash"]
+    for _ in range(3):
+        running.persist()
+        assert saved() == list(range(len(saved())))
+        time.sleep(1)  # a first block that the node makes itself has another time
+        os.kill(running.pid or 0, signal.SIGKILL)
+        running._process.wait()
+        assert running.ensure_running()
+        assert running._block("0x0")["hash"] == genesis
+        running._rpc.call("evm_mine")
