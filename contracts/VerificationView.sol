@@ -64,7 +64,11 @@ contract VerificationView {
     IAnchorRegistry public immutable anchors;
     IStatusRegistry public immutable status;
 
-    constructor(IDepartmentRegistry departments_, IAnchorRegistry anchors_, IStatusRegistry status_) {
+    constructor(
+        IDepartmentRegistry departments_,
+        IAnchorRegistry anchors_,
+        IStatusRegistry status_
+    ) {
         address shared = address(departments_);
         if (
             address(anchors_.departments()) != shared || address(status_.departments()) != shared
@@ -122,7 +126,7 @@ contract VerificationView {
         }
     }
 
-    /// @dev The last parent given in or before block `atBlock`; 0 at the top, or before the admission.
+    /// @dev The last parent given in or before block `atBlock`; 0 at the top or before admission.
     function _parentAt(bytes20 department, uint64 atBlock) private view returns (bytes20) {
         ParentEntry[] memory parents = departments.parentHistory(department);
         for (uint256 i = parents.length; i > 0; --i) {

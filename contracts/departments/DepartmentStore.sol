@@ -101,8 +101,8 @@ abstract contract DepartmentStore is IDepartmentRegistry, CouncilDelayed {
         _authorise(actor, department);
     }
 
-    /// @dev The path that every anchor takes. Rights stay readable here once the registry is closed;
-    /// verifiers count them as ended at {closedAt}.
+    /// @dev The path that every anchor takes. Rights stay readable here once the registry is
+    /// closed; verifiers count them as ended at {closedAt}.
     function _holds(bytes20 department, Role role, address account) internal view returns (bool) {
         return _departments[department].roles[role][account].inForce()
             && _suspendedAtOrAbove(department) == 0;

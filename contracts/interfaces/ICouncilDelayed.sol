@@ -39,6 +39,8 @@ interface ICouncilDelayed {
     function cancel(bytes32 act) external;
 
     /// @notice Ends this contract for good. Emits {Closed}. A delayed act of the council.
+    /// @dev Registries that rely on another are closed before it, since rights could no longer be
+    /// withdrawn there.
     function close(address successor_) external;
 
     /// @notice When an announced act may be carried out; 0 if it is not announced.

@@ -61,8 +61,8 @@ interface IDepartmentRegistry is ICouncilDelayed {
         bytes20 indexed department, bytes32 indexed keyId, uint8 suite, bytes32 x, bytes32 y
     );
     event KeyWithdrawn(bytes20 indexed department, bytes32 indexed keyId, bytes20 actor);
-    /// @notice The key is not to be trusted for what was anchored in `sinceBlock` or later; where it
-    /// was in force, that ended too.
+    /// @notice The key is not to be trusted for what was anchored in `sinceBlock` or later; where
+    /// it was in force, that ended too.
     event KeyCompromised(
         bytes20 indexed department, bytes32 indexed keyId, uint64 sinceBlock, bytes20 actor
     );
@@ -150,9 +150,9 @@ interface IDepartmentRegistry is ICouncilDelayed {
     function compromiseKey(bytes20 actor, bytes20 department, bytes32 keyId, uint64 sinceBlock)
         external;
 
-    /// @notice Stops new acts of a department and of all below it. Requires an Admin of a department
-    /// above it, or the council, whose act does not wait. One above the suspender may take the
-    /// suspension over. Emits {DepartmentSuspended}.
+    /// @notice Stops new acts of a department and of all below it. Requires an Admin of a
+    /// department above it, or the council, whose act does not wait. One above the suspender may
+    /// take the suspension over. Emits {DepartmentSuspended}.
     function suspend(bytes20 actor, bytes20 department) external;
 
     /// @notice Ends a suspension. Requires an Admin of the suspender or of one above it, or the

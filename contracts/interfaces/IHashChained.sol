@@ -5,7 +5,7 @@ pragma solidity 0.8.36;
 interface IHashChained {
     /// @notice The hash over all events so far. It starts as
     /// `keccak256(abi.encode(chainId, contract))` and each event makes it
-    /// `keccak256(head ‖ uint256(block number) ‖ topics ‖ data)`, the topics and data being those of
+    /// `keccak256(head ‖ uint256(block number) ‖ topics ‖ data)`, topics and data being those of
     /// the log entry, so that a replayer needs no ABI.
     function head() external view returns (bytes32);
 }

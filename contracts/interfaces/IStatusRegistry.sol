@@ -26,7 +26,8 @@ interface IStatusRegistry {
     error AlreadyRevoked(bytes20 department, uint32 list, uint32 index);
     error ZeroDigest();
 
-    /// @notice Sets documents valid again, revoked or suspended, all or none. Emits {StatusChanged}.
+    /// @notice Sets documents valid again, revoked or suspended; all or none. Emits
+    /// {StatusChanged}.
     /// @dev Revoking what is revoked changes nothing, so that a batch may be sent again.
     function setStatus(
         bytes20 actor,

@@ -7,8 +7,8 @@ import {IHashChained} from "../interfaces/IHashChained.sol";
 /// @notice Writes log entries and chains them into {head}.
 /// @dev Contracts log through {_log} and never with `emit`: the bytes that are hashed are the bytes
 /// that are logged, so no event can be missing from the chain or differ from what it commits to.
-/// Nothing changes without an event, so a contract is closed by making it unable to log: its head is
-/// put away. That costs the calls no storage read of their own.
+/// Nothing changes without an event, so a contract is closed by making it unable to log: its head
+/// is put away. That costs the calls no storage read of their own.
 abstract contract HashChained is IHashChained {
     /// @dev 0 once sealed.
     bytes32 private _head = keccak256(abi.encode(block.chainid, address(this)));
@@ -43,7 +43,8 @@ abstract contract HashChained is IHashChained {
 
     /// @dev Logs an event with two indexed arguments.
     function _log(bytes32 signature, bytes32 topic1, bytes32 topic2, bytes memory data) internal {
-        bytes memory entry = abi.encodePacked(_openHead(), block.number, signature, topic1, topic2, data);
+        bytes memory entry =
+            abi.encodePacked(_openHead(), block.number, signature, topic1, topic2, data);
         _head = keccak256(entry);
         assembly ("memory-safe") {
             log3(add(entry, 192), mload(data), signature, topic1, topic2)

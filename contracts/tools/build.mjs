@@ -1,6 +1,6 @@
 // Compiles the contracts and writes ecert/chain/artifacts/, which is committed: running the product
-// needs no compiler. `--check [FOLDER]` writes nothing and fails if an artifact there is not what the
-// sources make.
+// needs no compiler. `--check [FOLDER]` writes nothing and fails if an artifact there is not what
+// the sources make.
 import { createRequire } from "node:module";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -10,8 +10,8 @@ import {Interval} from "../../../contracts/lib/History.sol";
 import {vm} from "./Vm.sol";
 
 /// @notice The four contracts and a small tree: council → PROVINCE → CITY → COUNTY, with a second
-/// city OTHER_CITY under the province and a second province OTHER beside it. Every department has an
-/// admin account of its own and holds KIND; accounts for the other roles belong to CITY.
+/// city OTHER_CITY under the province and a second province OTHER beside it. Every department has
+/// an admin account of its own and holds KIND; accounts for the other roles belong to CITY.
 abstract contract Fixture {
     bytes20 internal constant NONE = 0;
     bytes20 internal constant PROVINCE = "11440000000000001A";

@@ -4,8 +4,8 @@ pragma solidity 0.8.36;
 import {Role} from "../../../contracts/interfaces/IDepartmentRegistry.sol";
 import {Fixture} from "./Fixture.sol";
 
-/// @notice The registries' rules of authority once more, in the simplest form: flags of now and walks
-/// up the tree. It knows nothing of slots, packing or histories.
+/// @notice The registries' rules of authority once more, in the simplest form: flags of now and
+/// walks up the tree. It knows nothing of slots, packing or histories.
 abstract contract Model is Fixture {
     bytes20[] internal _codes;
     address[] internal _accounts;
