@@ -1,33 +1,21 @@
 """The chain's records on this machine, for checking without a network.
 
 A snapshot holds everything that the contracts recorded up to one final block. It names the chain
-and the contracts that it was made from and answers only under a trust file that names the same. An
-update is one transaction: after a crash the file is as it was before, or as after.
+and the contracts that it was made from and answers only under a trust file that names the same.
 """
 
-import sqlite3
 import threading
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from ecert.chain.events import CONTRACTS
-from ecert.chain.node import Header
-from ecert.chain.state import ChainState
 from ecert.errors import UnavailableError
 from ecert.facts import Basis, Facts, Query
 from ecert.fields import hex_text
 from ecert.trust import TrustStore
-from verifier.snapshot_file import (
-    connect,
-    has_schema,
-    make_schema,
-    sqlite_errors,
-    tables_of,
-)
+from verifier.snapshot_file import connect, has_schema, sqlite_errors, tables_of
 from verifier.snapshot_meta import Meta
 
 T = TypeVar("T")
@@ -122,85 +110,3 @@ class Snapshot:
                 return use(meta)
             finally:
                 self._connection.execute("ROLLBACK")
-
-
-class SnapshotUpdate:
-    """A snapshot being brought forward.
-
-    Attributes:
-        meta: What the file held before; None for a new one.
-        state: The records, to which events are applied.
-    """
-
-    def __init__(self, connection: sqlite3.Connection, path: Path, trust: TrustStore) -> None:
-        self._connection = connection
-        self._trust = trust
-        self._contracts = {name: trust.file.contracts[name].address for name in CONTRACTS}
-        self.done = False
-        self.meta: Meta | None = None
-        if has_schema(connection):
-            self.meta = Meta.read(connection)
-            self.meta.check(trust.file, path=path)
-        else:
-            make_schema(connection)
-        tables, chain_id = tables_of(connection), trust.file.chain_id
-        self.state = ChainState(chain_id, self._contracts, tables=tables)
-        if self.meta is not None:
-            self.state = ChainState(
-                chain_id,
-                self._contracts,
-                tables=tables,
-                heads=self.meta.heads,
-                successors=self.meta.successors,
-                position=self.meta.position,
-            )
-
-    def finish(self, header: Header, time: int) -> Meta:
-        """Say which block the records stand at; without this the update changes nothing.
-
-        Args:
-            header: The final block.
-            time: As of when nothing later is known, unix seconds; an earlier one than before is
-                not taken, since it is no news.
-
-        Raises:
-            UnavailableError: ``snapshot_would_go_back``, ``chain_reorganised``.
-        """
-        old = self.meta
-        if old is not None:
-            old.check_precedes(header)
-            time = max(time, old.time)
-        meta = Meta(
-            chain_id=self._trust.file.chain_id,
-            genesis_hash=self._trust.file.genesis_hash,
-            contracts=self._contracts,
-            header=header,
-            time=time,
-            heads=self.state.heads,
-            successors=self.state.successors,
-            position=self.state.position,
-        )
-        meta.write(self._connection)
-        self.done = True
-        return meta
-
-
-@contextmanager
-def update(path: Path, trust: TrustStore) -> Iterator[SnapshotUpdate]:
-    """Bring the snapshot at ``path`` forward, or begin it; nothing changes unless it finishes.
-
-    Raises:
-        UnavailableError: ``snapshot_busy`` while another process updates it, ``snapshot_malformed``
-            ``snapshot_other_chain``, ``snapshot_other_contracts``, ``snapshot_not_written``.
-    """
-    with sqlite_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        connection = connect(path, write=True)
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            changes = SnapshotUpdate(connection, path, trust)
-            yield changes
-            if changes.done:
-                connection.execute("COMMIT")
-        finally:
-            connection.close()  # what is not committed is rolled back

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecert import limits
-from ecert.chain.events import CONTRACTS
-from ecert.chain.node import Header
-from ecert.chain.state import Position
+from ecert.chain.blocks import Header, Position
+from ecert.chain.records import CONTRACTS
 from ecert.encoding import canonical_json, json_decode
 from ecert.errors import MalformedError, UnavailableError
 from ecert.fields import Fields, hex_text

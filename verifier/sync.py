@@ -13,14 +13,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ecert.chain.events import CONTRACTS
+from ecert.chain.blocks import Header
 from ecert.chain.finality import FinalWhenSigned
-from ecert.chain.node import Header, Nodes
+from ecert.chain.node import Nodes
+from ecert.chain.records import CONTRACTS
 from ecert.errors import UnavailableError
 from ecert.fields import hex_text
 from ecert.trust import TrustStore
-from verifier.snapshot import SnapshotUpdate, update
 from verifier.snapshot_meta import Meta
+from verifier.snapshot_update import SnapshotUpdate, update
 
 
 @dataclass(frozen=True, slots=True)

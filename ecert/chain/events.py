@@ -13,13 +13,11 @@ from typing import Any, TypeVar
 from eth_hash.auto import keccak
 
 from ecert.chain.abi import Array, Type, decode, encode, signature
+from ecert.chain.records import ANCHORS, CONTRACTS, DEPARTMENTS, STATUSES
 from ecert.errors import MalformedError
 from ecert.fields import Fields, hex_bytes, hex_text
 
 MAX_TOPICS = 4
-DEPARTMENTS, ANCHORS, STATUSES = "departments", "anchors", "statuses"
-CONTRACTS = (DEPARTMENTS, ANCHORS, STATUSES)
-"""The contracts that log, by their names in the trust file."""
 
 E = TypeVar("E", bound=type)
 

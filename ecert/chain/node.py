@@ -1,12 +1,12 @@
 """What replaying a chain asks of its nodes, each answer decoded strictly."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from eth_hash.auto import keccak
 
 from ecert import limits
+from ecert.chain.blocks import Header
 from ecert.chain.events import Log, byte_string, quantity
 from ecert.chain.rpc import RpcNode, RpcPool
 from ecert.errors import MalformedError, UnavailableError
@@ -21,24 +21,8 @@ FIRST_SPAN = 2_000
 MAX_SPAN = 100_000
 """Blocks asked for at most in one range."""
 _SHRINKS = frozenset({"rpc_refused", "rpc_answer_too_large", "rpc_unreachable"})
-_HEAD = hex_text(keccak(b"head()")[:4])
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """A block's header, as far as replaying needs it.
-
-    Attributes:
-        number: The block's number.
-        hash: Its hash.
-        state_root: The root of the state after it.
-        time: Its time, unix seconds.
-    """
-
-    number: int
-    hash: bytes
-    state_root: bytes
-    time: int
+_HEAD = "0x8f7dcfa3"
+"""First bytes of keccak-256 of ``head()``."""
 
 
 class Nodes:

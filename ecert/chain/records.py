@@ -15,6 +15,10 @@ from ecert.status import ENTRIES_PER_WORD, entry_of
 K_contra = TypeVar("K_contra", contravariant=True)
 V = TypeVar("V")
 
+DEPARTMENTS, ANCHORS, STATUSES = "departments", "anchors", "statuses"
+CONTRACTS = (DEPARTMENTS, ANCHORS, STATUSES)
+"""The contracts that hold records and log events, by their names in the trust file."""
+
 TOP = bytes(20)
 """Stands for "no parent"."""
 

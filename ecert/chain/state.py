@@ -5,30 +5,30 @@ the contracts' own, and all of them, is told by the heads.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ecert import limits
 from ecert.authority import Interval, KeyRecord
 from ecert.chain import events
-from ecert.chain.events import CONTRACTS, Log, decode_log, first_head
-from ecert.chain.records import Department, History, K_contra, Table, Tables, V
+from ecert.chain.blocks import START, Position
+from ecert.chain.events import Log, decode_log, first_head
+from ecert.chain.records import (
+    ANCHORS,
+    CONTRACTS,
+    DEPARTMENTS,
+    STATUSES,
+    Department,
+    History,
+    K_contra,
+    Table,
+    Tables,
+    V,
+)
 from ecert.errors import MalformedError
 from ecert.facts import Anchor
 from ecert.fields import hex_text
 from ecert.status import ENTRIES_PER_WORD, Status, entry_of
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
-    """Where an entry stands in the chain's log."""
-
-    block: int = -1
-    index: int = -1
-
-
-START = Position()
-"""Before every entry."""
 
 
 class ChainState:
@@ -130,9 +130,9 @@ def _fold_statuses(tables: Tables, event: Any, log: Log) -> None:
 
 
 _FOLDS = {
-    events.DEPARTMENTS: _fold_departments,
-    events.ANCHORS: _fold_anchors,
-    events.STATUSES: _fold_statuses,
+    DEPARTMENTS: _fold_departments,
+    ANCHORS: _fold_anchors,
+    STATUSES: _fold_statuses,
 }
 
 

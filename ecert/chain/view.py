@@ -13,6 +13,7 @@ from ecert import limits
 from ecert.authority import DepartmentRecord, Interval, KeyRecord, Parent
 from ecert.chain.abi import Array, Type, decode, encode
 from ecert.chain.codes import department_text
+from ecert.chain.records import CONTRACTS
 from ecert.encoding import code_bytes
 from ecert.errors import MalformedError
 from ecert.facts import Anchor, Query
@@ -39,8 +40,6 @@ FACTS: tuple[Type, ...] = (
     "uint64",  # the block in which departments was closed
 )  # fmt: skip
 
-CONTRACTS = ("departments", "anchors", "statuses")
-"""The contracts that hold records, by their names in the trust file, in the order of ``FACTS``."""
 _NOBODY = bytes(20)
 _NOTHING = bytes(32)
 

@@ -22,7 +22,8 @@ from networks.embedded import EmbeddedChain
 from tests.fakes.node import FakeNode, Refused, running
 from tests.integration.chain_world import COUNCIL, NO_ACTOR, ChainWorld, department, kind
 from verifier import snapshot_file
-from verifier.snapshot import Snapshot, update
+from verifier.snapshot import Snapshot
+from verifier.snapshot_update import update
 from verifier.sync import Synced, sync
 
 CITY, BUREAU, KIND = "CITY", "BUREAU", "resident-id"

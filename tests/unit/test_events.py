@@ -11,9 +11,10 @@ import pytest
 from eth_hash.auto import keccak
 
 from ecert.authority import Interval
-from ecert.chain import events, view
+from ecert.chain import events, node, view
 from ecert.chain.abi import signature
-from ecert.chain.events import CONTRACTS, Log, decode_log, first_head, signatures
+from ecert.chain.events import Log, decode_log, first_head, signatures
+from ecert.chain.records import CONTRACTS
 from ecert.chain.state import ChainState
 from ecert.errors import MalformedError
 from ecert.facts import Anchor
@@ -108,6 +109,10 @@ def test_the_view_is_asked_as_its_abi_says() -> None:
     assert signature("", (view.QUERY,))[1:-1] == type_of(query)
     assert signature("", (view.FACTS,))[1:-1] == type_of(facts)
     assert keccak(f"inspect({type_of(query)})".encode())[:4] == view.SELECTOR
+
+
+def test_the_head_is_asked_as_its_abi_says() -> None:
+    assert "0x" + keccak(b"head()")[:4].hex() == node._HEAD
 
 
 def test_heads_follow_the_shared_vectors() -> None:
