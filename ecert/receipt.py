@@ -44,6 +44,10 @@ class Receipt:
         """
         verify_inclusion(leaf_hash(digest), self.index, self.size, self.path, self.root)
 
+    def compact(self) -> "CompactReceipt":
+        """Return what of it travels in a card."""
+        return CompactReceipt(self.index, self.size, self.path, self.block)
+
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form; byte strings are ``0x`` hexadecimal."""
         return {

@@ -13,7 +13,7 @@ from ecert.report import Report, Verdict
 from ecert.verification import Verifier
 from wallet.claims import ClaimedArtefact, PendingClaim, claim, fetch
 from wallet.errors import NotInWalletError, NotVerifiedError
-from wallet.model import HeldCard, HeldDocument, Shown, compact
+from wallet.model import HeldCard, HeldDocument, Shown
 from wallet.vault import Vault
 
 _DOCUMENT, _CLAIM = "document", "claim"
@@ -207,7 +207,7 @@ class Wallet:
     def _card(
         self, pending: PendingClaim, view: str, artefact: ClaimedArtefact, now: datetime
     ) -> HeldCard:
-        text = cards.with_receipt(artefact.text, compact(artefact.receipt))
+        text = cards.with_receipt(artefact.text, artefact.receipt.compact())
         holder = cards.parse(text).content.holder
         if view not in pending.keys or holder != pending.keys[view].public_key:
             raise NotVerifiedError("claim_key_other")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ecert.receipt import CompactReceipt, Receipt
+from ecert.receipt import Receipt
 from ecert.signing import SoftwareSigner
 from wallet.claims import load_key
 
@@ -96,8 +96,3 @@ class HeldDocument:
             added_at=value["added_at"],
             history=tuple(Shown(at, to, tuple(names)) for at, to, names in value["history"]),
         )
-
-
-def compact(receipt: Receipt) -> CompactReceipt:
-    """Return what of a receipt travels in a card."""
-    return CompactReceipt(receipt.index, receipt.size, receipt.path, receipt.block)

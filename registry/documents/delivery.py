@@ -7,7 +7,7 @@ from ecert import card as cards
 from ecert import lookup, sd_jwt
 from ecert.document import DocumentFile
 from ecert.kinds.validity import CHINA_TIME
-from ecert.receipt import CompactReceipt, Receipt
+from ecert.receipt import Receipt
 from registry.access.actor import Actor
 from registry.documents.models import Artefact, ArtefactForm, ArtefactState, DocumentRecord
 from registry.errors import ConflictError
@@ -66,7 +66,7 @@ def paper_input(services: Services, actor: Actor, document_id: str) -> PaperInpu
         valid_until=until.date() if until else None,
         document=file,
         lookup_url=lookup.url_of(context.settings.origin, sealed),
-        card=cards.with_receipt(paper.card.text, _compact(paper.card_receipt)),
+        card=cards.with_receipt(paper.card.text, paper.card_receipt.compact()),
     )
 
 
@@ -85,10 +85,6 @@ def _paper(services: Services, actor: Actor, document_id: str) -> _Paper:
     newest = documents[-1]
     card = printed[-1] if printed else None
     return _Paper(row, newest, receipts[newest.id], card, receipts[card.id] if card else None)
-
-
-def _compact(receipt: Receipt) -> CompactReceipt:
-    return CompactReceipt(receipt.index, receipt.size, receipt.path, receipt.block)
 
 
 def _day(seconds: int) -> datetime:

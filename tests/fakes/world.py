@@ -17,7 +17,7 @@ from ecert.encoding import b64url_encode
 from ecert.errors import UnavailableError
 from ecert.facts import Anchor, Basis, Facts, Query, StatusReference
 from ecert.kinds.catalogue import Catalogue
-from ecert.receipt import CompactReceipt, Receipt, receipts_of
+from ecert.receipt import Receipt, receipts_of
 from ecert.signing import PublicKey, Signer, SoftwareSigner
 from ecert.status import uri_of
 from ecert.trust import Contract, PinnedBlock, TrustFile, TrustStore
@@ -204,7 +204,3 @@ class World:
 
     def file(self, presentation: str, receipt: Receipt | None) -> bytes:
         return DocumentFile(presentation, receipt).to_bytes()
-
-
-def compact(receipt: Receipt) -> CompactReceipt:
-    return CompactReceipt(receipt.index, receipt.size, receipt.path, receipt.block)

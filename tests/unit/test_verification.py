@@ -13,7 +13,7 @@ from ecert.authority import Interval
 from ecert.errors import messages
 from ecert.report import Outcome, Report, Verdict
 from ecert.signing import ED25519, SoftwareSigner
-from tests.fakes.world import CITY, POLICE, RESIDENT, World, compact
+from tests.fakes.world import CITY, POLICE, RESIDENT, World
 
 AUDIENCE, NONCE = "https://school.example", "n-0S6_WzA2Mj"
 ASKED = Expectation(audience=AUDIENCE, nonce=NONCE)
@@ -73,7 +73,7 @@ def test_a_card_with_proof_is_valid_once(world: World) -> None:
     holder = SoftwareSigner.generate()
     issued = world.issue_card(holder=holder.public_key)
     (receipt,) = world.anchor(issued.digest)
-    text = card.with_receipt(issued.text, compact(receipt))
+    text = card.with_receipt(issued.text, receipt.compact())
     shown = card.with_proof(text, holder=holder, now=world.now, challenge=b"12345678")
     verifier, expect = world.verifier(), Expectation(challenge=b"12345678")
     report = verifier.verify(shown, now=world.now, expect=expect)
