@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 NOTHING_FINAL = -1
 KEEP_SECONDS = 5.0
-"""How long a checkpoint serves before it is fetched again."""
+"""How long a checkpoint, or not getting one, serves before it is tried again."""
 
 
 class Finality(Protocol):
@@ -86,17 +86,23 @@ class FinalWhenSigned:
         return checkpoint
 
     def checkpoint(self, *, fresh: bool = False) -> Checkpoint | None:
-        """Return the latest checkpoint; None while there is none to be had."""
+        """Return the latest checkpoint to be had; None while there never was one.
+
+        What was final remains so: an older one serves while no newer one can be fetched.
+        """
         with self._lock:
-            if not fresh and time.monotonic() < self._kept_until:
-                return self._kept
-            try:
-                found = self.verified()
-            except EcertError as error:
-                _log.warning("no checkpoint: %s", error)
-                return None
-            self._kept, self._kept_until = found, time.monotonic() + KEEP_SECONDS
-            return found
+            if fresh or time.monotonic() >= self._kept_until:
+                try:
+                    self._keep(self.verified())
+                except EcertError as error:
+                    _log.warning("no checkpoint: %s", error)
+                self._kept_until = time.monotonic() + KEEP_SECONDS
+            return self._kept
+
+    def _keep(self, found: Checkpoint) -> None:
+        old = self._kept
+        if old is None or (found.number, found.time) > (old.number, old.time):
+            self._kept = found
 
     def final_block(self, answered: int, checkpoint: Checkpoint | None) -> int:  # noqa: ARG002
         """Return the checkpoint's block; without one nothing is final."""

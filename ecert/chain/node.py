@@ -12,6 +12,8 @@ from ecert.chain.rpc import RpcNode, RpcPool
 from ecert.errors import MalformedError, UnavailableError
 from ecert.fields import MAX_TIME, Fields, hex_text
 
+__all__ = ["Header", "Nodes"]
+
 T = TypeVar("T")
 
 LOGS_SECONDS = 60.0

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ecert.authority import DepartmentRecord, Interval, Parent
+from ecert.chain import finality
 from ecert.chain.finality import FinalAtOnce, FinalWhenSigned, finality_of
 from ecert.chain.reader import ChainReader
 from ecert.chain.rpc import RpcPool
@@ -56,8 +57,8 @@ def query(world: ChainWorld, signer: SoftwareSigner) -> Query:
 
 def reader(world: ChainWorld, *urls: str, **changes: object) -> ChainReader:
     trust = world.trust(replace(world.trust_file(), **changes))  # type: ignore[arg-type]
-    finality = finality_of(trust, world.checkpoint)
-    return ChainReader(trust, urls or [world.chain.rpc_url], finality=finality, seconds=2)
+    rule = finality_of(trust, world.checkpoint)
+    return ChainReader(trust, urls or [world.chain.rpc_url], finality=rule, seconds=2)
 
 
 def test_one_document(world: ChainWorld, query: Query, signer: SoftwareSigner) -> None:
@@ -139,6 +140,30 @@ def test_final_is_what_the_operator_signed(world: ChainWorld, query: Query) -> N
     assert asked.facts(fresh).final_block < block
     signed = world.checkpoint()
     assert asked.facts(fresh).final_block == block  # though the older one is remembered
+
+
+def test_what_was_final_remains_so_while_the_registry_is_down(
+    world: ChainWorld, query: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trust = world.trust()
+    words = [world.checkpoint()]
+    tries = []
+
+    def fetch() -> bytes:
+        tries.append(1)
+        if not words:
+            raise UnavailableError("registry_none")
+        return words[0]
+
+    asked = ChainReader(trust, [world.chain.rpc_url], finality=FinalWhenSigned(trust, fetch))
+    first = asked.facts(query)
+    words.clear()
+    assert asked.facts(query).final_block == first.final_block
+    assert len(tries) == 1, "remembered"
+    monkeypatch.setattr(finality, "KEEP_SECONDS", 60.0)
+    asked._finality.checkpoint(fresh=True)
+    assert [asked.facts(query).final_block for _ in range(3)] == [first.final_block] * 3
+    assert len(tries) == 2, "a registry that is down is not waited for at every check"
 
 
 def test_heartbeat_tells_as_of_when(world: ChainWorld, query: Query) -> None:
