@@ -6,7 +6,7 @@ draft-ietf-oauth-sd-jwt-vc. The way through: ``issue`` (department), ``present``
 ``verify`` for those who need what lies between them.
 """
 
-from ecert.sd_jwt.issuing import Disclosable, IssuedSdJwt, issue, issue_many
+from ecert.sd_jwt.issuing import Disclosable, IssuedSdJwt, issue
 from ecert.sd_jwt.names import KEY_BINDING_MAX_AGE_SECONDS, ClaimPath
 from ecert.sd_jwt.parsing import UnverifiedSdJwt, parse
 from ecert.sd_jwt.presenting import disclosable_paths, disclose, present
@@ -24,7 +24,6 @@ __all__ = [
     "disclosable_paths",
     "disclose",
     "issue",
-    "issue_many",
     "parse",
     "present",
     "verify",

@@ -6,10 +6,12 @@ them one by one, and is as strict.
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
+from struct import Struct
 from typing import Any
 
 from ecert import limits
-from ecert.encoding import b64url_decode, b64url_encode, json_decode, json_scan
+from ecert.encoding import b64url_bytes, b64url_decode, json_decode, json_scan
 from ecert.errors import EcertError, MalformedError
 
 _COMMA = b"LCAg"
@@ -31,14 +33,18 @@ def digests(encoded: Sequence[bytes]) -> list[bytes]:
     return [sha256(item).digest() for item in encoded]
 
 
-def digest_texts(hashed: Sequence[bytes]) -> list[str]:
+def digest_texts(hashed: Sequence[bytes]) -> tuple[bytes, ...]:
     """Encode 32-byte digests as base64url, all in one call.
 
     A zero byte after each makes it 33 bytes, 44 characters, of which the first 43 are the digest's
     own encoding without padding.
     """
-    text = b64url_encode(b"\0".join((*hashed, b"")))
-    return [text[start : start + 43] for start in range(0, len(text), 44)]
+    return _cutter(len(hashed)).unpack(b64url_bytes(b"\0".join((*hashed, b""))))
+
+
+@lru_cache(maxsize=limits.MAX_DISCLOSURES)
+def _cutter(count: int) -> Struct:
+    return Struct("43sx" * count)
 
 
 def decode(encoded: list[bytes]) -> list[list[Any]]:

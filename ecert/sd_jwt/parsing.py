@@ -103,7 +103,8 @@ def parse(text: str) -> UnverifiedSdJwt:
     if "~" not in text or not text.isascii():
         raise MalformedError("sd_jwt_malformed", reason="no ~ after the JWT, or not ASCII")
     raw = text.encode("ascii")
-    issuer, *encoded, binding = raw.split(b"~")
+    issuer, _, rest = raw.partition(b"~")
+    *encoded, binding = rest.split(b"~")
     if len(encoded) > limits.MAX_DISCLOSURES:
         raise MalformedError(
             "sd_jwt_too_many",
@@ -126,14 +127,14 @@ def parse(text: str) -> UnverifiedSdJwt:
 def _by_digest(encoded: list[bytes]) -> dict[str, list[Any]]:
     contents = disclosures.decode(encoded)
     texts = disclosures.digest_texts(disclosures.digests(encoded))
-    return dict(zip(texts, contents, strict=True))
+    return dict(zip(b"~".join(texts).decode("ascii").split("~"), contents, strict=True))
 
 
 def _jwt(text: bytes, typ: str, where: str) -> UnverifiedJwt:
-    parts = text.split(b".")
-    if len(parts) != 3:
+    header, _, rest = text.partition(b".")
+    payload, dot, signature = rest.partition(b".")
+    if not dot:
         raise MalformedError("sd_jwt_malformed", reason=f"{where} without three parts")
-    header, payload, signature = parts
     if len(header) > MAX_HEADER_CHARS:
         raise MalformedError(
             "too_large", where=f"{where} header", size=len(header), limit=MAX_HEADER_CHARS
