@@ -134,6 +134,19 @@ class ClaimService:
         self._audit.record(actor, "claim.code", row.id, department=row.department, code=kept.id)
         return kept, code
 
+    def kind_of(self, code: str) -> Kind:
+        """Return the kind of the document that a code is for; the code is not used up.
+
+        Raises:
+            MalformedError: ``claim_code_malformed``.
+            NotFoundError: ``claim_code_unknown``, as for ``redeem``.
+            ConflictError: ``document_not_valid``.
+        """
+        row = self._session.get(DocumentRecord, self._usable(code).document_id)
+        assert row is not None  # a foreign key
+        self._require_claimable(row)
+        return self._context.catalogue.kind(row.kind)
+
     def redeem(
         self, code: str, holder: OfferedKey, cards: Sequence[OfferedKey]
     ) -> tuple[Claim, str]:

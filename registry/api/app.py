@@ -1,0 +1,72 @@
+"""The application: deny by default, one way for errors, bounds around everything."""
+
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from starlette.middleware import Middleware
+
+from registry.api.edge import Edge
+from registry.api.errors import add_handlers
+from registry.api.guard import OfficerRoute, PublicRoute
+from registry.api.limits import Bounds
+from registry.api.middleware import Observer, Shield
+from registry.api.rates import Rates
+from registry.api.routes import (
+    claims,
+    departments,
+    documents,
+    imports,
+    officers,
+    operations,
+    papers,
+    public,
+    receipts,
+    status,
+)
+from registry.application import Registry
+
+_DOMAINS = (
+    *(public, receipts, claims, departments, documents, imports),
+    *(papers, status, officers, operations),
+)
+
+
+def create_app(registry: Registry, *, rates: Rates | None = None) -> FastAPI:
+    """Return the HTTP API of an opened registry.
+
+    Args:
+        registry: The registry; whoever opened it closes it.
+        rates: Limits of public requests; the usual ones when not given.
+    """
+    edge = Edge(registry, rates or Rates())
+    secure = registry.settings.origin.startswith("https://")
+    app = FastAPI(
+        title="Ecert registry",
+        version="1",
+        summary="Issues certificates, anchors them on the chain, and answers who checks them.",
+        # What describes the interface is a route like any other, and its pages would load scripts
+        # from elsewhere.
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=[
+            Middleware(Observer, metrics=edge.metrics),
+            Middleware(Shield, secure=secure),
+            Middleware(Bounds),
+        ],
+    )
+    app.state.edge = edge
+    add_handlers(app)
+    for domain in _DOMAINS:
+        for router in domain.routers:
+            app.include_router(router)
+    _check_guarded(app)
+    return app
+
+
+def _check_guarded(app: FastAPI) -> None:
+    for context in iter_route_contexts(app.routes):
+        if not isinstance(context.original_route, OfficerRoute | PublicRoute):
+            raise RuntimeError(  # noqa: TRY004 - a defect of the build
+                f"route without a guard: {context.path}"
+            )

@@ -1,0 +1,71 @@
+"""For whoever keeps the service running: health and metrics."""
+
+import hmac
+import ipaddress
+from http import HTTPStatus
+
+from fastapi import Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from registry.api.edge import AnEdge, Edge
+from registry.api.guard import bearer_of
+from registry.api.routes.routers import public_router
+from registry.api.schemas.public import HealthAnswer, LiveAnswer
+from registry.errors import UnauthenticatedError
+
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+
+router = public_router("operations", prefix="")
+routers = (router,)
+
+
+@router.get("/health")
+def health(edge: AnEdge, response: Response) -> HealthAnswer:
+    """Tell whether the database, the chain and the worker are there; 503 without a database."""
+    vitals = edge.health.vitals()
+    if vitals.state == "unavailable":
+        response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    return HealthAnswer(
+        status=vitals.state,
+        database=vitals.database,
+        chain=vitals.chain,
+        worker=vitals.worker,
+        block=None if vitals.checkpoint is None else vitals.checkpoint[0],
+    )
+
+
+@router.get("/health/live")
+def live() -> LiveAnswer:
+    """Tell that the process answers, whatever it stands on."""
+    return LiveAnswer()
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}},
+)
+def metrics(edge: AnEdge, request: Request) -> Response:
+    """Return Prometheus metrics: to this machine, or with the metrics token."""
+    if not _from_this_machine(request):
+        _require_token(edge, request)
+    return Response(edge.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _from_this_machine(request: Request) -> bool:
+    """Tell whether the request was made here; what a proxy on this machine passes on was not."""
+    if request.client is None or any(name in request.headers for name in _FORWARDED):
+        return False
+    try:
+        return ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+
+
+def _require_token(edge: Edge, request: Request) -> None:
+    expected = edge.registry.settings.metrics_token
+    given = bearer_of(request)
+    known = "" if expected is None else expected.get_secret_value()
+    same = hmac.compare_digest(given.encode(), known.encode())
+    if not known or not same:
+        raise UnauthenticatedError("credential_invalid")
