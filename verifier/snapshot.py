@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from ecert.errors import UnavailableError
-from ecert.facts import Basis, Facts, Query
+from ecert.facts import Facts, Query
 from ecert.fields import hex_text
 from ecert.trust import TrustStore
 from verifier.snapshot_file import connect, has_schema, sqlite_errors, tables_of
@@ -76,7 +76,7 @@ class Snapshot:
                 chain_id=meta.chain_id,
                 block=meta.header.number,
                 time=meta.time,
-                basis=Basis.NODE,
+                basis=meta.basis,
             )
 
         return self._read(answer)

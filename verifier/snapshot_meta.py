@@ -10,6 +10,7 @@ from ecert.chain.blocks import Header, Position
 from ecert.chain.records import CONTRACTS
 from ecert.encoding import canonical_json, json_decode
 from ecert.errors import MalformedError, UnavailableError
+from ecert.facts import Basis
 from ecert.fields import Fields, hex_text
 from ecert.trust import TrustFile
 from verifier.snapshot_rows import malformed
@@ -32,6 +33,7 @@ class Meta:
         heads: The contracts' heads at that block, by name.
         successors: Successors of closed contracts, by name.
         position: The last log entry that was replayed.
+        basis: What the heads, hence the records, rest on.
     """
 
     chain_id: int
@@ -42,6 +44,7 @@ class Meta:
     heads: Mapping[str, bytes]
     successors: Mapping[str, bytes]
     position: Position
+    basis: Basis
 
     def check(self, trust: TrustFile, *, path: Path) -> None:
         """Check that this is a snapshot of the chain and contracts that ``trust`` names.
@@ -92,6 +95,7 @@ class Meta:
             "time": self.time,
             "heads": _hex(self.heads),
             "successors": _hex(self.successors),
+            "basis": self.basis.value,
             "position": {"block": self.position.block, "index": self.position.index},
         }
         text = canonical_json(value, where="snapshot").decode()
@@ -139,7 +143,15 @@ class Meta:
                 position.integer("block", low=-1, high=_MAX_POSITION),
                 position.integer("index", low=-1, high=_MAX_POSITION),
             ),
+            basis=_basis(fields),
         )
+
+
+def _basis(fields: Fields) -> Basis:
+    try:
+        return Basis(fields.text("basis"))
+    except ValueError as error:
+        raise fields.fail("basis") from error
 
 
 def _hex(values: Mapping[str, bytes]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from ecert.chain.blocks import Header
 from ecert.chain.records import CONTRACTS
 from ecert.chain.state import ChainState
+from ecert.facts import Basis
 from ecert.trust import TrustStore
 from verifier.snapshot_file import connect, has_schema, make_schema, sqlite_errors, tables_of
 from verifier.snapshot_meta import Meta
@@ -44,13 +45,14 @@ class SnapshotUpdate:
                 position=self.meta.position,
             )
 
-    def finish(self, header: Header, time: int) -> Meta:
+    def finish(self, header: Header, time: int, basis: Basis) -> Meta:
         """Say which block the records stand at; without this the update changes nothing.
 
         Args:
             header: The final block.
             time: As of when nothing later is known, unix seconds; an earlier one than before is
                 not taken, since it is no news.
+            basis: What the heads rest on that the records were compared with.
 
         Raises:
             UnavailableError: ``snapshot_would_go_back``, ``chain_reorganised``.
@@ -68,6 +70,7 @@ class SnapshotUpdate:
             heads=self.state.heads,
             successors=self.state.successors,
             position=self.state.position,
+            basis=basis,
         )
         meta.write(self._connection)
         self.done = True

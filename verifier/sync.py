@@ -3,13 +3,15 @@
 1 chain id, genesis block, pinned block and contracts' code are those of the trust file
 2 the final block is the one that the operator signed (embedded chain), and the node has it
 3 the block that the snapshot stood at is still on the chain
-4 the events since then, replayed, lead to the heads that the contracts keep at the final block
+4 the events since then, replayed, lead to the heads that the contracts keep at the final block;
+  where the operator signed its state root, the heads are proved from it, as is the code
 
 Whatever fails, the snapshot remains what it was.
 """
 
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,10 +20,15 @@ from ecert.chain.finality import FinalWhenSigned
 from ecert.chain.node import Nodes
 from ecert.chain.records import CONTRACTS
 from ecert.errors import UnavailableError
+from ecert.facts import Basis
 from ecert.fields import hex_text
-from ecert.trust import TrustStore
+from ecert.trust import Contract, TrustStore
 from verifier.snapshot_meta import Meta
 from verifier.snapshot_update import SnapshotUpdate, update
+
+
+class _NoProofsError(Exception):
+    """No node makes proofs of this block; never leaves this module."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +40,14 @@ class Synced:
         block: The block that it stands at.
         time: As of when it holds, unix seconds.
         events: How many events were replayed.
+        basis: What it rests on.
     """
 
     before: int | None
     block: int
     time: int
     events: int
+    basis: Basis
 
 
 def sync(
@@ -74,10 +83,12 @@ def sync(
         if before is not None:
             _check_continues(nodes, before, final)
         count = _replay(nodes, trust, changes, final.number)
+        basis = _compare_heads(nodes, trust, changes.state.heads, final)
         if nodes.header(final.number).hash != final.hash:
             raise _reorganised(final, nodes.header(final.number))
-        after = changes.finish(final, min(as_of, int(clock())))
-    return Synced(before.header.number if before else None, final.number, after.time, count)
+        after = changes.finish(final, min(as_of, int(clock())), basis)
+    start = before.header.number if before else None
+    return Synced(start, final.number, after.time, count, basis)
 
 
 def _final_block(
@@ -96,7 +107,7 @@ def _final_block(
             signed=hex_text(signed.hash),
             found=hex_text(header.hash),
         )
-    return header, max(signed.time, header.time)
+    return header, signed.time
 
 
 def _check_chain(nodes: Nodes, trust: TrustStore, block: int) -> None:
@@ -115,14 +126,17 @@ def _check_chain(nodes: Nodes, trust: TrustStore, block: int) -> None:
                 expected=hex_text(wanted),
             )
     for name, contract in file.contracts.items():
-        code_hash = nodes.code_hash(contract.address, block)
-        if code_hash != contract.code_hash:
-            raise UnavailableError(
-                "sync_other_code",
-                contract=name,
-                found=hex_text(code_hash),
-                expected=hex_text(contract.code_hash),
-            )
+        _check_code(name, contract, nodes.code_hash(contract.address, block))
+
+
+def _check_code(name: str, contract: Contract, code_hash: bytes) -> None:
+    if code_hash != contract.code_hash:
+        raise UnavailableError(
+            "sync_other_code",
+            contract=name,
+            found=hex_text(code_hash),
+            expected=hex_text(contract.code_hash),
+        )
 
 
 def _check_continues(nodes: Nodes, before: Meta, final: Header) -> None:
@@ -139,17 +153,47 @@ def _replay(nodes: Nodes, trust: TrustStore, changes: SnapshotUpdate, last: int)
     for log in nodes.logs(list(addresses.values()), first, last):
         changes.state.apply(log)
         count += 1
-    for name, address in addresses.items():
-        found = nodes.head(address, last)
-        if found != changes.state.heads[name]:
+    return count
+
+
+def _compare_heads(
+    nodes: Nodes, trust: TrustStore, replayed: Mapping[str, bytes], final: Header
+) -> Basis:
+    """Compare the heads with those on the chain and return what these rest on."""
+    found, basis = _heads(nodes, trust, final)
+    for name, head in found.items():
+        if head != replayed[name]:
             raise UnavailableError(
                 "heads_differ",
                 contract=name,
-                block=last,
-                found=hex_text(found),
-                replayed=hex_text(changes.state.heads[name]),
+                block=final.number,
+                found=hex_text(head),
+                replayed=hex_text(replayed[name]),
             )
-    return count
+    return basis
+
+
+def _heads(nodes: Nodes, trust: TrustStore, final: Header) -> tuple[dict[str, bytes], Basis]:
+    contracts = {name: trust.file.contracts[name] for name in CONTRACTS}
+    if trust.file.engine == "anvil":  # the operator signed the state root
+        with contextlib.suppress(_NoProofsError):
+            return {
+                name: _proven_head(nodes, name, contract, final)
+                for name, contract in contracts.items()
+            }, Basis.OPERATOR
+    heads = {name: nodes.head(c.address, final.number) for name, c in contracts.items()}
+    return heads, Basis.NODE
+
+
+def _proven_head(nodes: Nodes, name: str, contract: Contract, final: Header) -> bytes:
+    try:
+        proven = nodes.proven_head(contract.address, final.number, final.state_root)
+    except UnavailableError as error:
+        if error.code == "rpc_refused":
+            raise _NoProofsError from error
+        raise
+    _check_code(name, contract, proven.code_hash)
+    return proven.head
 
 
 def _reorganised(stored: Header, found: Header) -> UnavailableError:

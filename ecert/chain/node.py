@@ -1,6 +1,7 @@
 """What replaying a chain asks of its nodes, each answer decoded strictly."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from eth_hash.auto import keccak
@@ -8,8 +9,9 @@ from eth_hash.auto import keccak
 from ecert import limits
 from ecert.chain.blocks import Header
 from ecert.chain.events import Log, byte_string, quantity
+from ecert.chain.proof import prove_account, prove_slot
 from ecert.chain.rpc import RpcNode, RpcPool
-from ecert.errors import MalformedError, UnavailableError
+from ecert.errors import MalformedError, ProofError, UnavailableError
 from ecert.fields import MAX_TIME, Fields, hex_text
 
 __all__ = ["Header", "Nodes"]
@@ -25,6 +27,25 @@ MAX_SPAN = 100_000
 _SHRINKS = frozenset({"rpc_refused", "rpc_answer_too_large", "rpc_unreachable"})
 _HEAD = "0x8f7dcfa3"
 """First bytes of keccak-256 of ``head()``."""
+
+
+_HEAD_SLOTS = (0, 1)
+"""Where HashChained keeps the head: in the first while the contract is open, then in the second."""
+_MAX_PROOF_NODES = 65
+"""A path of 64 nibbles, each with a node, and the value's."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenHead:
+    """What a storage proof shows of a contract.
+
+    Attributes:
+        head: The hash over its events.
+        code_hash: Keccak-256 of its code.
+    """
+
+    head: bytes
+    code_hash: bytes
 
 
 class Nodes:
@@ -82,6 +103,29 @@ class Nodes:
 
         return self._ask("eth_call", [{"to": hex_text(address), "data": _HEAD}, hex(block)], read)
 
+    def proven_head(self, address: bytes, block: int, state_root: bytes) -> ProvenHead:
+        """Return the same from a storage proof that leads to ``state_root``, with the code's hash.
+
+        Raises:
+            UnavailableError: ``rpc_refused`` by a node that makes no proofs of this block.
+        """
+
+        def read(value: Any) -> ProvenHead:
+            fields = Fields(value, "proof")
+            slots = fields.items("storageProof", limit=len(_HEAD_SLOTS))
+            if len(slots) != len(_HEAD_SLOTS):
+                raise fields.fail("storageProof")
+            account = prove_account(state_root, address, _proof_nodes(fields, "accountProof"))
+            for number, slot in zip(_HEAD_SLOTS, slots, strict=True):
+                nodes = _proof_nodes(Fields(slot, "proof"), "proof")
+                head = prove_slot(account.storage_root, number, nodes)
+                if any(head):
+                    return ProvenHead(head, account.code_hash)
+            raise fields.fail("head")
+
+        keys = ["0x" + slot.to_bytes(32).hex() for slot in _HEAD_SLOTS]
+        return self._ask("eth_getProof", [hex_text(address), keys, hex(block)], read)
+
     def logs(self, addresses: Sequence[bytes], first: int, last: int) -> Iterator[Log]:
         """Yield the contracts' log entries from block ``first`` to ``last``, both included.
 
@@ -122,8 +166,17 @@ class Nodes:
                 return read(value)
             except MalformedError as error:
                 raise node.malformed(method, str(error.details.get("field"))) from error
+            except ProofError as error:
+                raise UnavailableError(
+                    "rpc_proof_invalid", origin=node.origin, reason=error.details["reason"]
+                ) from error
 
         return self._pool.ask(method, params, read_or_fail)
+
+
+def _proof_nodes(fields: Fields, name: str) -> list[bytes]:
+    nodes = fields.items(name, limit=_MAX_PROOF_NODES)
+    return [byte_string(node, fields.fail(name)) for node in nodes]
 
 
 def _header(value: Any) -> Header:

@@ -92,7 +92,11 @@ def test_answers_without_a_node(world: ChainWorld, path: Path) -> None:
     assert done.block == int(world.block()["number"], 16)
     with Snapshot.open(path, world.trust()) as snapshot:
         facts = snapshot.facts(QUERY)
-        assert (facts.block, facts.final_block, facts.basis) == (done.block, done.block, Basis.NODE)
+        assert (facts.block, facts.final_block, facts.basis) == (
+            done.block,
+            done.block,
+            Basis.OPERATOR,
+        )
         assert facts.anchor is not None
         assert facts.anchor.size == 64
         assert facts.key is not None
@@ -161,7 +165,7 @@ def test_block_after_block_with_everything_at_once(fresh: ChainWorld, path: Path
     with Snapshot.open(path, trust) as snapshot:
         for asked in (QUERY, replace(QUERY, root=None), replace(QUERY, kind="other")):
             offline, online = snapshot.facts(asked), reader.facts(asked)
-            assert replace(offline, time=0) == replace(online, time=0)
+            assert replace(offline, time=0, basis=Basis.NODE) == replace(online, time=0)
         record = snapshot.facts(QUERY).lineage[BUREAU]
         assert record.suspensions == (Interval(start),)
         assert record.parents[1:] == (Parent(None, block), Parent(CITY, block))
@@ -191,6 +195,16 @@ def test_qbft_needs_no_checkpoint(world: ChainWorld, path: Path) -> None:
 
     done = sync(path, trust, [world.chain.rpc_url], fetch_checkpoint=fetch)
     assert done.block == int(world.block()["number"], 16)
+    assert done.basis is Basis.NODE, "seals are not checked here"
+
+
+def test_a_node_without_proofs_gives_its_word(world: ChainWorld, path: Path) -> None:
+    with running(FakeNode(alter=no_proofs, behind=world.chain.rpc_url)) as node:
+        assert synced(world, path, url=node.url).basis is Basis.NODE
+    with Snapshot.open(path, world.trust()) as snapshot:
+        assert snapshot.facts(QUERY).basis is Basis.NODE
+        assert synced(world, path).basis is Basis.OPERATOR
+        assert snapshot.facts(QUERY).basis is Basis.OPERATOR
 
 
 # -- what it refuses, keeping what it has
@@ -268,6 +282,23 @@ def answer(asked: str, value: Any) -> Alter:
     return lambda method, _, truth: value if method == asked else truth
 
 
+def no_proofs(method: str, params: list[Any], truth: Any) -> Any:
+    if method == "eth_getProof":
+        raise Refused(f"no state of {params[2]}")
+    return truth
+
+
+def its_word(head: str) -> Alter:
+    """Give no proofs, and this for a head."""
+    return lambda method, params, truth: (
+        head if method == "eth_call" else no_proofs(method, params, truth)
+    )
+
+
+def proofs(change: Callable[[dict[str, Any]], Any]) -> Alter:
+    return lambda method, _, truth: change(truth) if method == "eth_getProof" else truth
+
+
 LIES: dict[str, tuple[Alter, str]] = {
     "leaves out an event": (logs(lambda found: found[:-1]), "heads_differ"),
     "leaves out all events": (logs(lambda _: []), "heads_differ"),
@@ -284,8 +315,31 @@ LIES: dict[str, tuple[Alter, str]] = {
     "leaves the range": (each(blockNumber="0x1"), "rpc_answer_malformed"),
     "gives removed entries": (each(removed=True), "rpc_answer_malformed"),
     "gives no list": (answer("eth_getLogs", {}), "rpc_answer_malformed"),
-    "gives another head": (answer("eth_call", "0x" + "99" * 32), "heads_differ"),
-    "gives no head": (answer("eth_call", "0x"), "rpc_answer_malformed"),
+    "gives another head": (its_word("0x" + "99" * 32), "heads_differ"),
+    "gives no head": (its_word("0x"), "rpc_answer_malformed"),
+    "gives no proof": (answer("eth_getProof", None), "rpc_answer_malformed"),
+    "proves another account": (
+        proofs(lambda proof: proof | {"accountProof": proof["accountProof"][:-1]}),
+        "rpc_proof_invalid",
+    ),
+    "proves another word": (
+        proofs(lambda proof: proof | {
+            "storageProof": [e | {"proof": [n[:-1] + "0" for n in e["proof"]]}
+                             for e in proof["storageProof"]]}),
+        "rpc_proof_invalid",
+    ),
+    "proves that there is no head": (
+        proofs(lambda proof: proof | {"storageProof": proof["storageProof"][::-1]}),
+        "rpc_proof_invalid",
+    ),
+    "proves too little": (
+        proofs(lambda proof: proof | {"storageProof": proof["storageProof"][:1]}),
+        "rpc_answer_malformed",
+    ),
+    "proves without nodes": (
+        proofs(lambda proof: proof | {"accountProof": ["0x"] * 66}),
+        "rpc_answer_malformed",
+    ),
     "gives other code": (answer("eth_getCode", "0x6000"), "sync_other_code"),
     "gives no code": (answer("eth_getCode", "0x"), "sync_other_code"),
     "is of another chain": (answer("eth_chainId", "0x1"), "sync_other_chain"),
@@ -324,7 +378,7 @@ def test_a_chain_rewritten_while_reading(world: ChainWorld, path: Path) -> None:
 
     def alter(method: str, _: list[Any], truth: Any) -> Any:
         asked.append(method)
-        late = asked.count("eth_call") == 3 and "Block" in method
+        late = asked.count("eth_getProof") == 3 and "Block" in method
         return truth | {"hash": "0x" + "99" * 32} if late else truth
 
     with running(FakeNode(alter=alter, behind=world.chain.rpc_url)) as node:
