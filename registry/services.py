@@ -1,6 +1,6 @@
 """All services of one transaction."""
 
-from functools import cached_property
+from functools import cached_property, partial
 
 from sqlmodel import Session
 
@@ -12,6 +12,7 @@ from registry.context import Context
 from registry.departments.keys import KeyService
 from registry.departments.service import DepartmentService
 from registry.documents.importing import ImportService
+from registry.documents.renewal import mark_waiting
 from registry.documents.service import DocumentService
 from registry.lookups.service import LookupService
 from registry.outbox.service import Outbox
@@ -53,7 +54,13 @@ class Services:
     @cached_property
     def departments(self) -> DepartmentService:
         """Departments."""
-        return DepartmentService(self.session, self.context, self.audit, self.outbox)
+        return DepartmentService(
+            self.session,
+            self.context,
+            self.audit,
+            self.outbox,
+            on_key_end=partial(mark_waiting, self.session),
+        )
 
     @cached_property
     def documents(self) -> DocumentService:

@@ -17,6 +17,7 @@ from registry.application import Registry
 from registry.chain.deploy import deploy
 from registry.chain.rpc import RpcPool
 from registry.chain.sender import Sender
+from registry.clock import Clock, unix_now
 from registry.context import Context, Contracts
 from registry.database import Database
 from registry.departments.keys import KeyService
@@ -55,6 +56,7 @@ def set_up(
     chain_id: int,
     engine: Engine,
     cost: Cost | None = None,
+    clock: Clock = unix_now,
     report: Callable[[str], None] = lambda _: None,
 ) -> SetUp:
     """Make a registry on a chain.
@@ -66,6 +68,7 @@ def set_up(
         chain_id: The chain's id.
         engine: The chain's engine, for the trust file.
         cost: Cost of the key store's scrypt; its default when not given.
+        clock: The time.
         report: Told each contract's name when it is on the chain.
 
     Raises:
@@ -99,7 +102,7 @@ def set_up(
     final = settlement.settle()
     with database.transaction() as session:
         row = session.merge(row)
-        context = Context(settings, Catalogue.load(), keystore, Contracts.of(row))
+        context = Context(settings, Catalogue.load(), keystore, Contracts.of(row), clock)
         keep_checkpoint(session, context, final)
     registry = Registry(settings, database, context)
     operator, token = _operator(registry)

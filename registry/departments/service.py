@@ -1,6 +1,6 @@
 """Setting departments up: rows here, acts on the chain through the outbox."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from sqlmodel import Session, col, select
 
@@ -39,16 +39,24 @@ class DepartmentService:
         context: What the process shares.
         audit: Where acts are recorded.
         outbox: Where contract calls are queued.
+        on_key_end: Told a department whose key is no longer used: what it signed and is not yet
+            on its way to the chain must be signed anew.
     """
 
     def __init__(
-        self, session: Session, context: Context, audit: AuditTrail, outbox: Outbox
+        self,
+        session: Session,
+        context: Context,
+        audit: AuditTrail,
+        outbox: Outbox,
+        on_key_end: Callable[[str], None],
     ) -> None:
         self._session = session
         self._context = context
         self._calls = context.contracts.departments
         self._audit = audit
         self._outbox = outbox
+        self._on_key_end = on_key_end
         self._keys = KeyService(session, context.keystore)
 
     def admit(
@@ -159,13 +167,13 @@ class DepartmentService:
                 from there on is no longer trusted.
 
         Raises:
-            NotFoundError: ``key_unknown``.
+            NotFoundError: ``signing_key_unknown``.
             ForbiddenError: The actor may not.
             ConflictError: ``key_not_in_use``.
         """
         key = self._session.get(SigningKey, kid)
         if key is None or key.department is None:
-            raise NotFoundError("key_unknown", kid=kid[:43])
+            raise NotFoundError("signing_key_unknown", kid=kid[:43])
         by = actor.require_above(Role.CUSTODIAN, self.lineage(key.department))
         ended = (
             {KeyState.COMPROMISED}
@@ -174,17 +182,20 @@ class DepartmentService:
         )
         if key.state in ended:
             raise ConflictError("key_not_in_use", kid=kid)
-        public = public_key_of(key)
-        if compromised_since is None:
-            call = self._calls.withdraw_key(by, key.department, public.thumbprint)
-            key.state = KeyState.WITHDRAWN
-        else:
-            call = self._calls.compromise_key(
-                by, key.department, public.thumbprint, compromised_since
-            )
-            key.state = KeyState.COMPROMISED
+        thumbprint = public_key_of(key).thumbprint
         # Not used from now on, whatever the chain says of it later.
-        self._act(by, call, Purpose.KEY)
+        if compromised_since is None:
+            call = self._calls.withdraw_key(by, key.department, thumbprint)
+            key.state = KeyState.WITHDRAWN
+            # Batches on their way are anchored before: they were signed in good order.
+            anchors = self._keys.account(key.department, AccountPurpose.ANCHOR).address
+            self._act(by, call, Purpose.KEY, after=self._outbox.newest_live(anchors))
+        else:
+            call = self._calls.compromise_key(by, key.department, thumbprint, compromised_since)
+            key.state = KeyState.COMPROMISED
+            self._act(by, call, Purpose.KEY)
+        self._session.flush()
+        self._on_key_end(key.department)
         self._audit.record(
             actor, f"key.{key.state.value}", kid, department=key.department, since=compromised_since
         )
@@ -241,6 +252,7 @@ class DepartmentService:
         by = self._superior(actor, code)
         department = self.admitted(code)
         department.state = DepartmentState.SUSPENDED
+        department.transaction_id = None
         # The council suspends at once, without its delay.
         account = self._keys.account(by, _council_or_admin(by))
         self._outbox.queue(account.address, self._calls.suspend(by, code), Purpose.SUSPENSION)
@@ -248,7 +260,7 @@ class DepartmentService:
         return department
 
     def lift(self, actor: Actor, code: str) -> Department:
-        """End a suspension.
+        """End a suspension; the department may issue again once that is final.
 
         Raises:
             ForbiddenError: The actor may not.
@@ -258,8 +270,7 @@ class DepartmentService:
         department = self.get(code)
         if department.state != DepartmentState.SUSPENDED:
             raise ConflictError("department_not_suspended", department=code)
-        department.state = DepartmentState.ADMITTED
-        self._act(by, self._calls.lift(by, code), Purpose.SUSPENSION)
+        department.transaction_id = self._act(by, self._calls.lift(by, code), Purpose.SUSPENSION)
         self._audit.record(actor, "department.lift", code, department=code)
         return department
 
@@ -335,13 +346,17 @@ class DepartmentService:
             return COUNCIL
         return actor.require_above(Role.CUSTODIAN, self.lineage(code)[1:])
 
-    def _act(self, by: str | None, call: ContractCall, purpose: Purpose) -> int:
+    def _act(
+        self, by: str | None, call: ContractCall, purpose: Purpose, *, after: int | None = None
+    ) -> int:
         """Queue an administrator's call, announced first where it is the council's."""
         account = self._keys.account(by, _council_or_admin(by)).address
         delay = self._context.contracts.council_delay
         if by is not None or delay == 0:
-            return self._outbox.queue(account, call, purpose)
-        announced = self._outbox.queue(account, self._calls.schedule(call), Purpose.SCHEDULE)
+            return self._outbox.queue(account, call, purpose, after=after)
+        announced = self._outbox.queue(
+            account, self._calls.schedule(call), Purpose.SCHEDULE, after=after
+        )
         return self._outbox.queue(account, call, purpose, after=announced, delay=delay)
 
 

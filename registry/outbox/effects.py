@@ -112,6 +112,16 @@ def _kind(session: Session, context: Context, row: Transaction) -> None:
     session.execute(statement.values(state=GrantState.GRANTED), execution_options=_QUIET)
 
 
+def _lifted(session: Session, context: Context, row: Transaction) -> None:
+    del context
+    statement = sa.update(Department).where(
+        # Not one that was suspended again meanwhile: that act would have taken the id away.
+        col(Department.transaction_id) == row.id,
+        col(Department.state) == DepartmentState.SUSPENDED,
+    )
+    session.execute(statement.values(state=DepartmentState.ADMITTED), execution_options=_QUIET)
+
+
 def _key(session: Session, context: Context, row: Transaction) -> None:
     del context
     statement = sa.update(SigningKey).where(
@@ -131,4 +141,5 @@ _FINAL: dict[Purpose, Callable[[Session, Context, Transaction], None]] = {
     Purpose.ADMIT: _admission,
     Purpose.KIND: _kind,
     Purpose.KEY: _key,
+    Purpose.SUSPENSION: _lifted,
 }

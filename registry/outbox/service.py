@@ -7,7 +7,13 @@ from sqlmodel import Session, col, select
 from registry.chain.calls import ContractCall
 from registry.clock import Clock, unix_now
 from registry.errors import NotFoundError
-from registry.outbox.models import ChainCheckpoint, Purpose, Transaction, TransactionState
+from registry.outbox.models import (
+    LIVE_STATES,
+    ChainCheckpoint,
+    Purpose,
+    Transaction,
+    TransactionState,
+)
 
 
 class Outbox:
@@ -71,6 +77,16 @@ class Outbox:
         if row is None:
             raise NotFoundError("transaction_unknown", id=transaction_id)
         return row
+
+    def newest_live(self, account: str) -> int | None:
+        """Return the last call of an account that is not yet final, if there is one."""
+        statement = (
+            select(Transaction.id)
+            .where(col(Transaction.account) == account, col(Transaction.state).in_(LIVE_STATES))
+            .order_by(col(Transaction.id).desc())
+            .limit(1)
+        )
+        return self._session.exec(statement).first()
 
     def in_state(
         self, states: Iterable[TransactionState], *, limit: int = 1000

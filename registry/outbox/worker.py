@@ -62,6 +62,7 @@ class Worker:
         self._transmitter = Transmitter(registry, sight, settlement, hook)
         self._reconciled = False
         self._mended_at = 0.0
+        self._failures = 0
 
     @classmethod
     def embedded(
@@ -80,35 +81,41 @@ class Worker:
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set; wait where there is nothing to do or nothing answers."""
         pause = self._registry.settings.poll_seconds
-        failures = 0
         while not stop.is_set():
             try:
-                worked = self.tick()
-            except UnavailableError as error:
-                # The chain or the disk may be back in a moment; what was done is kept.
-                self._reconciled = False
-                failures += 1
-                _log.warning("the worker waits: %s", error)
-                stop.wait(min(pause * 2**failures, _LONGEST_PAUSE))
-            else:
-                failures = 0
-                if not worked:
+                if not self.tick():
                     stop.wait(pause)
+            except UnavailableError as error:
+                stop.wait(self._after(error))
 
     def drain(self, *, seconds: float) -> None:
         """Work until nothing is left to do now: for commands that wait for their result.
 
         Raises:
-            UnavailableError: ``worker_too_slow``; what the chain or the database raise.
+            UnavailableError: ``worker_too_slow``, or why chain or database did not answer.
         """
         deadline = time.monotonic() + seconds
+        failure = UnavailableError("worker_too_slow", seconds=seconds)
         idle = 0
         while idle < 2:
-            idle = 0 if self.tick() else idle + 1
             if time.monotonic() > deadline:
-                raise UnavailableError("worker_too_slow", seconds=seconds)
-            if idle:
-                time.sleep(self._registry.settings.batch_seconds + 0.05)
+                raise failure
+            try:
+                idle = 0 if self.tick() else idle + 1
+            except UnavailableError as error:
+                failure = error
+                time.sleep(self._after(error))
+            else:
+                if idle:
+                    time.sleep(self._registry.settings.batch_seconds + 0.05)
+
+    def _after(self, error: UnavailableError) -> float:
+        """Return how long to wait: chain or disk may be back in a moment; what was done is kept."""
+        self._reconciled = False
+        self._failures += 1
+        _log.warning("the worker waits: %s", error)
+        pause = self._registry.settings.poll_seconds
+        return float(min(pause * 2 ** min(self._failures, 16), _LONGEST_PAUSE))
 
     def tick(self) -> bool:
         """Do one round of everything; return whether anything was done.
@@ -130,6 +137,7 @@ class Worker:
         worked = self._transmitter.step() or worked
         self._mend()
         self._heartbeat()
+        self._failures = 0
         return worked
 
     def _sign(self) -> bool:

@@ -5,22 +5,33 @@ import importlib.util
 import io
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 
+from ecert import card as cards
+from ecert.artefact import Expectation
+from ecert.chain.finality import FinalWhenSigned
+from ecert.chain.reader import ChainReader
+from ecert.document import DocumentFile
 from ecert.keystore import Cost
+from ecert.receipt import CompactReceipt
+from ecert.report import Verdict
 from ecert.signing import ES256, Suite
+from ecert.trust import TrustStore
+from ecert.verification import Verifier
 from networks.embedded import EmbeddedChain
 from registry.access.actor import Actor
 from registry.access.models import Role
 from registry.application import Registry
 from registry.clock import day_in_china, unix_now
 from registry.documents.importing import read_import
-from registry.documents.models import ImportJob
+from registry.documents.models import Artefact, ArtefactForm, DocumentRecord, ImportJob
 from registry.outbox.sight import EmbeddedSettlement
 from registry.outbox.worker import Worker
 from registry.settings import Settings
 from registry.setup import set_up
+from registry.trust import issue_trust
 
 PASSPHRASE = "correct horse battery staple"
 QUICK = Cost(log_n=4)
@@ -52,6 +63,7 @@ class RegistryWorld:
 
     @classmethod
     def make(cls, directory: Path, chain: EmbeddedChain, **values: object) -> "RegistryWorld":
+        clock = values.pop("clock", unix_now)
         settings = settings_for(directory, **values)
         made = set_up(
             settings,
@@ -60,30 +72,23 @@ class RegistryWorld:
             chain_id=chain.chain_id,
             engine="anvil",
             cost=QUICK,
+            clock=clock,
         )
         registry = made.registry
         with registry.transaction() as services:
             operator = services.officers.actor(made.operator)
         world = cls(registry, chain, Worker.embedded(registry, chain), operator, operator, operator)
+        world.admit(operator, DEPARTMENT)
         world.clerk = world.officer(Role.CLERK)
         world.approver = world.officer(Role.APPROVER)
         return world
 
     def officer(self, *roles: Role, department: str | None = DEPARTMENT) -> Actor:
         with self.registry.transaction() as services:
-            if department is not None and department not in {
-                known.code for known in services.departments.all()
-            }:
-                self._admit(services, department)
             officer, _ = services.officers.add(
                 self.operator, department=department, label="test", roles=roles
             )
             return services.officers.actor(officer.id)
-
-    def _admit(self, services, code: str) -> None:
-        services.departments.admit(
-            self.operator, code=code, name=f"Office {code}", kind="PS", kinds=PS_KINDS
-        )
 
     def admit(
         self, actor: Actor, code: str, *, parent: str | None = None, suite: Suite = ES256
@@ -113,6 +118,51 @@ class RegistryWorld:
     def approve(self, job: ImportJob) -> int:
         with self.registry.transaction() as services:
             return services.documents.approve_import(self.approver, job.id)
+
+    def verifier(self) -> Verifier:
+        """An independent check: the chain's node, the trust file, nothing of the registry."""
+        with self.registry.reading() as services:
+            trust = TrustStore(
+                issue_trust(services), self.registry.context.catalogue, now=datetime.now(UTC)
+            )
+        finality = FinalWhenSigned(trust, self._checkpoint)
+        return Verifier(trust, ChainReader(trust, [self.chain.rpc_url], finality=finality))
+
+    def verdict(
+        self, artefact: Artefact, *, now: datetime | None = None, verifier: Verifier | None = None
+    ) -> Verdict:
+        """What a third party finds, given artefact and receipt; the holder is not asked."""
+        with self.registry.reading() as services:
+            receipt = services.batches.receipts([artefact]).get(artefact.id)
+        if artefact.form == ArtefactForm.CARD:
+            compact = (
+                None
+                if receipt is None
+                else CompactReceipt(receipt.index, receipt.size, receipt.path, receipt.block)
+            )
+            data: bytes | str = cards.with_receipt(artefact.text, compact)
+        else:
+            data = DocumentFile(artefact.text, receipt).to_bytes()
+        report = (verifier or self.verifier()).verify(
+            data, now=now or datetime.now(UTC), expect=Expectation(waived=True)
+        )
+        return report.verdict
+
+    def artefacts(self, document_id: str) -> list[Artefact]:
+        with self.registry.reading() as services:
+            return list(services.documents.artefacts(self.clerk, document_id))
+
+    def documents(self, job: ImportJob) -> list[DocumentRecord]:
+        with self.registry.reading() as services:
+            return list(
+                services.documents.page(
+                    self.clerk, department=DEPARTMENT, import_id=job.id, limit=500
+                )
+            )
+
+    def _checkpoint(self) -> bytes:
+        with self.registry.reading() as services:
+            return services.outbox.checkpoint().signed
 
     def issue(self, rows: int, kind: str = "resident-id", *, seed: int = 1) -> ImportJob:
         """Bring fresh documents all the way to their receipts."""
