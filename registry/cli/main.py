@@ -16,11 +16,9 @@ from registry.application import Registry
 from registry.cli import departments, documents
 from registry.cli.session import Options, keep_settings, opened, settings
 from registry.database import Database
-from registry.migrations import upgrade
 from registry.outbox.sight import EmbeddedSettlement, NetworkSettlement, Settlement
 from registry.outbox.worker import Worker, sight_of
 from registry.settings import Settings
-from registry.setup import set_up
 from registry.trust import issue_trust
 
 CHAIN, TRUST = "chain", "trust.json"
@@ -81,6 +79,8 @@ def init(
         port=port,
         batch_seconds=batch_seconds,
     )
+    from registry.setup import set_up  # noqa: PLC0415  # Alembic takes a second to load
+
     chosen.read_passphrase()
     Options.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ExitStack() as stack:
@@ -144,6 +144,8 @@ def trust(
 @app.command("db-upgrade")
 def db_upgrade() -> None:
     """Bring the database's schema up to date. 升级数据库。"""
+    from registry.migrations import upgrade  # noqa: PLC0415  # Alembic takes a second to load
+
     database = Database(settings().url)
     upgrade(database)
     database.dispose()

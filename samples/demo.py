@@ -1,0 +1,293 @@
+"""The whole way once, as its people would go it: issue, anchor, hold, show, verify, revoke.
+
+Every step runs a program's command line or the registry's HTTP interface, as a user's would, and
+names the verdict it expects. ``--once`` ends after the summary; the exit code is 0 only if every
+step came out as expected.
+"""
+
+import argparse
+import json
+import secrets
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from ecert.encoding import b64url_decode, b64url_encode, json_encode
+from samples.make_samples import main as make_samples
+from samples.stage import Demo, Office, free_port, prepare, running, wait_for
+
+Staff = dict[str, tuple[Office, Office]]
+"""Clerk and approver by department."""
+
+AUDIENCE = "https://school.example"
+PROVINCE, CITY, EDUCATION, MARKET = (
+    "11350000003590471T", "11350100003605390A", "11350000003590666L", "11350000MB01234599",
+)  # fmt: skip
+DEPARTMENTS = (
+    # code, name, sort, kinds of document, parent
+    (
+        PROVINCE,
+        "样例省公安厅",
+        "PS",
+        ("resident-id", "no-criminal-record", "drivers-licence"),
+        None,
+    ),
+    (
+        CITY,
+        "样例市公安局",
+        "PS",
+        ("resident-id", "no-criminal-record", "drivers-licence"),
+        PROVINCE,
+    ),
+    (EDUCATION, "样例省教育厅", "ED", ("student-record",), None),
+    (MARKET, "样例省市场监督管理局", "MR", ("business-licence",), None),
+)
+ISSUERS = {
+    "resident-id": CITY,
+    "no-criminal-record": CITY,
+    "drivers-licence": CITY,
+    "student-record": EDUCATION,
+    "business-licence": MARKET,
+}
+
+
+CLAIMED = ("resident-id", "drivers-licence")
+
+
+def set_up(demo: Demo) -> tuple[str, str]:
+    """Make registry, chain, contracts and trust file; return operator's token and origin."""
+    port = free_port(8480)
+    origin = f"http://127.0.0.1:{port}"
+    printed = demo.run(
+        "registry", "init", "--development", "--origin", origin,
+        "--port", str(port), "--council-delay", "1", "--batch-seconds", "0.5",
+    )  # fmt: skip
+    print("\n".join(f"    {line}" for line in printed.splitlines()[:-2]))
+    return printed.splitlines()[-1], origin
+
+
+def admit(operator: Office, origin: str) -> Staff:
+    """Admit the departments, the city's police by the province's; return clerks and approvers."""
+    custodian = None
+    for code, name, sort, kinds, parent in DEPARTMENTS:
+        asking = operator if parent is None else custodian
+        assert asking is not None
+        request = {"code": code, "name": name, "kind": sort, "kinds": kinds, "parent": parent}
+        asking.post("/departments", request)
+        wait_for(f"admission of {code}", lambda code=code: _may_issue(operator, code))  # type: ignore[misc]
+        print(f"    {code} {name}")
+        if code == PROVINCE:
+            custodian = _officer(operator, origin, code, "custodian")
+    return {
+        code: (
+            _officer(operator, origin, code, "clerk"),
+            _officer(operator, origin, code, "approver"),
+        )
+        for code in set(ISSUERS.values())
+    }
+
+
+def _may_issue(operator: Office, code: str) -> bool:
+    found = operator.get(f"/departments/{code}")
+    states = [entry["state"] for entry in (*found["keys"], *found["kinds"])]
+    return found["state"] == "admitted" and set(states) <= {"registered", "granted"}
+
+
+def _officer(operator: Office, origin: str, department: str, role: str) -> Office:
+    request = {"label": f"sample {role}", "roles": [role], "department": department}
+    return Office(origin, operator.post("/officers", request)["token"])
+
+
+def import_tables(demo: Demo, staff: Staff) -> dict[str, str]:
+    """Hand the tables in, one of them with wrong rows; return the imports by kind."""
+    make_samples([str(demo.directory / "tables")])
+    spoil(demo.directory / "tables" / "student-record.csv")
+    imports: dict[str, str] = {}
+    for kind, department in ISSUERS.items():
+        path = demo.directory / "tables" / f"{kind}.csv"
+        with path.open("rb") as file:
+            job = staff[department][0].post(
+                "/imports", None, data={"kind": kind}, files={"file": (path.name, file)}
+            )
+        print(f"    {kind}: {job['good']} rows kept, {job['bad']} wrong")
+        for error in job["errors"]:
+            print(f"      row {error['row']}, {error['column']}: {error['zh']} / {error['en']}")
+        imports[kind] = job["id"]
+        demo.expect(f"{kind}: wrong rows", job["bad"], 2 if kind == "student-record" else 0)
+    return imports
+
+
+def spoil(path: Path) -> None:
+    """Put two mistakes into a table: an impossible date and a wrong check character."""
+    header, first, second, *rest = path.read_text("utf-8-sig").splitlines()
+    cells = first.split(",")
+    cells[2] = "2005-02-30"
+    other = second.split(",")
+    other[3] = other[3][:-1] + ("0" if other[3][-1] != "0" else "1")
+    lines = (header, ",".join(cells), ",".join(other), *rest)
+    path.write_text("\n".join(lines) + "\n", "utf-8-sig")
+
+
+def issue(demo: Demo, staff: Staff, imports: dict[str, str]) -> None:
+    """Approve the imports and wait until every document is anchored in a final block."""
+    approved = 0
+    for kind, job in imports.items():
+        approver = staff[ISSUERS[kind]][1]
+        approved += approver.post("/documents/approve", {"import_id": job})["approved"]
+    wait_for("anchoring", lambda: _anchored(staff) >= approved, 120)
+    demo.expect("documents anchored", _anchored(staff), 238)
+
+
+def _anchored(staff: Staff) -> int:
+    counts = (approver.get("/documents/counts")["counts"] for _, approver in staff.values())
+    return sum(count.get("anchored", 0) for count in counts)
+
+
+def claim(demo: Demo, staff: Staff, imports: dict[str, str], origin: str) -> dict[str, str]:
+    """Take two documents of one citizen into a wallet; return the registry's ids by kind."""
+    clerk, approver = staff[CITY]
+    chosen: dict[str, str] = {}
+    for kind in CLAIMED:
+        page = approver.get(f"/documents?import_id={imports[kind]}&limit=1")
+        chosen[kind] = page["documents"][0]["id"]
+        code = clerk.post(f"/documents/{chosen[kind]}/claim-code")["code"]
+        print(f"    {demo.run('wallet', 'add', code, '--registry', origin)}")
+    return chosen
+
+
+def held(demo: Demo, title: str) -> str:
+    """Return the wallet's id of a document."""
+    lines = demo.run("wallet", "list").splitlines()
+    return next(line.split()[0] for line in lines if title in line)
+
+
+def show(demo: Demo, staff: Staff, chosen: dict[str, str]) -> tuple[str, str]:
+    """Make the four things that a third party may be given; return nonce and challenge."""
+    nonce, challenge = secrets.token_urlsafe(16), b64url_encode(secrets.token_bytes(16))
+    resident, licence = held(demo, "居民身份证"), held(demo, "机动车驾驶证")
+    demo.run(
+        "wallet", "present", resident, "--disclose", "name,birth_date",
+        "--audience", AUDIENCE, "--nonce", nonce, "-o", "presentation.ecert.json",
+    )  # fmt: skip
+    demo.run(
+        "wallet", "card", licence, "--view", "licence-class", "--qr", "card.png",
+        "--challenge", challenge,
+    )  # fmt: skip
+    approver = staff[CITY][1]
+    for name, path in (("paper.pdf", "pdf"), ("paper.ecert.json", "file")):
+        data = approver.download(f"/documents/{chosen['resident-id']}/{path}")
+        (demo.directory / name).write_bytes(data)
+        print(f"    {name}: {len(data)} bytes")
+    return nonce, challenge
+
+
+def tampered(demo: Demo) -> str:
+    """Copy the presentation with another value in its first disclosure, in perfect form."""
+    text = (demo.directory / "presentation.ecert.json").read_text()
+    issuer, disclosure, *rest = text.split("~")
+    salt, name, _ = json.loads(b64url_decode(disclosure))
+    forged = b64url_encode(json_encode([salt, name, "1999-09-09"]).encode())
+    (demo.directory / "tampered.ecert.json").write_text("~".join((issuer, forged, *rest)))
+    return "tampered.ecert.json"
+
+
+def verify(demo: Demo, nonce: str, challenge: str) -> None:
+    """Verify what was shown, and what was altered."""
+    asked = ("--audience", AUDIENCE, "--nonce", nonce)
+    demo.check("QR code picture", "valid", "card.png", "--challenge", challenge)
+    demo.check("PDF", "valid", "paper.pdf")
+    demo.check("presentation file", "valid", "presentation.ecert.json", *asked)
+    demo.check("the same, one value changed", "tampered", tampered(demo), *asked)
+    demo.check(
+        "the same, shown to another verifier", "holder_not_proven", "presentation.ecert.json",
+        "--audience", "https://elsewhere.example", "--nonce", nonce,
+    )  # fmt: skip
+    demo.check("something else", "unreadable", "-", stdin=b"not a certificate")
+
+
+def offline(demo: Demo) -> None:
+    """Take a snapshot and verify from it with no network."""
+    print(f"    {demo.run('verifier', 'sync')}")
+    nowhere = "http://127.0.0.1:9"
+    demo.check("PDF, offline", "valid", "paper.pdf", "--offline", ECERT_RPC=nowhere)
+    demo.check("file, offline", "valid", "paper.ecert.json", "--offline", ECERT_RPC=nowhere)
+
+
+def revoke(demo: Demo, staff: Staff, document: str) -> None:
+    """Revoke a document and see every form of it fail."""
+    approver = staff[CITY][1]
+    approver.post(f"/documents/{document}/revoke", {"reason": "demonstration"})
+    wait_for("revocation", lambda: demo.verdict("paper.ecert.json") == "revoked")
+    demo.check("PDF of the revoked document", "revoked", "paper.pdf")
+    demo.check("its wallet copy", "revoked", "presentation.ecert.json")
+    demo.check("offline, before the next sync", "valid", "paper.pdf", "--offline")
+    demo.run("verifier", "sync")
+    demo.check("offline, after it", "revoked", "paper.pdf", "--offline")
+
+
+def summary(demo: Demo) -> None:
+    """Print each step with its time."""
+    print("\n\033[1mSummary\033[0m")
+    for number, (title, took, good) in enumerate(demo.steps, 1):
+        print(f"  {'✔' if good else '✘'} {number:2} {title:58} {took:6.1f} s")
+    print(f"  {'✔' if not demo.failures else '✘'} in all{'':55} {demo.seconds:6.1f} s")
+    for failure in demo.failures:
+        print(f"    not as expected: {failure}")
+
+
+def main() -> int:
+    """Run the demonstration."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--directory", type=Path, default=Path("build/demo"))
+    parser.add_argument("--once", action="store_true", help="end after the summary")
+    options = parser.parse_args()
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    demo = prepare(options.directory)
+    with demo.step("Make the registry: keys, chain, contracts, trust file"):
+        token, origin = set_up(demo)
+    with running(demo, "registry", "registry", "run"):
+        with demo.step("Start chain, worker and web service; admit departments"):
+            operator = Office(origin, token)
+            wait_for("the registry", operator.ready)
+            staff = admit(operator, origin)
+        with demo.step("Import tables of five kinds, two rows of them wrong"):
+            imports = import_tables(demo, staff)
+        with demo.step("Approve, sign, build trees, anchor, make final"):
+            issue(demo, staff, imports)
+        with demo.step("Wallet and verifier pin the council's trust file"):
+            rpc = demo.run("registry", "rpc")
+            for program in ("wallet", "verifier"):
+                demo.run(program, "--rpc", rpc, "trust", "registry/trust.json")
+        with demo.step("A citizen claims two documents into a wallet"):
+            chosen = claim(demo, staff, imports, origin)
+        with demo.step("The citizen shows: presentation, card, paper"):
+            nonce, challenge = show(demo, staff, chosen)
+        with demo.step("A third party verifies, online"):
+            verify(demo, nonce, challenge)
+        with demo.step("A third party verifies, offline from a snapshot"):
+            offline(demo)
+        with demo.step("The department revokes one document"):
+            revoke(demo, staff, chosen["resident-id"])
+        summary(demo)
+        if not options.once and not demo.failures:
+            serve(demo, origin)
+    return 1 if demo.failures else 0
+
+
+def serve(demo: Demo, origin: str) -> None:
+    """Serve the web pages until Ctrl-C."""
+    port = free_port(8090)
+    stop = threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    with running(demo, "verifier-page", "verifier", "serve", "--port", str(port)):
+        print(f"\n  Verifier page:        http://127.0.0.1:{port}/")
+        print(f"  Registry's interface: {origin}/v1/openapi.json")
+        print(f"  Files to try:         {demo.directory}/*.pdf, *.png, *.ecert.json")
+        print("  Ctrl-C to stop")
+        stop.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
