@@ -26,6 +26,9 @@ little of which optional claims a document has (RFC 9901 section 4.2.5)."""
 SALT_BYTES = 18
 """144 bits a salt: more than the 128 of RFC 9901 section 9.3, and whole in base64."""
 
+MAX_DEPTH = limits.MAX_JSON_DEPTH - 2
+"""Levels of claims: digests within the deepest take two more, an array and objects in it."""
+
 _SALT_CHARS = SALT_BYTES * 4 // 3
 _SCALARS = frozenset({str, int, bool, float, type(None)})
 
@@ -104,7 +107,8 @@ def _check_names(claims: Mapping[str, Any], disclosable: Mapping[str, Any]) -> N
             "claim_always_clear", name=", ".join(ALWAYS_CLEAR.intersection(disclosable))
         )
     if not claims.keys().isdisjoint(disclosable):
-        raise ContentError("claim_twice", name=", ".join(claims.keys() & disclosable.keys()))
+        twice = claims.keys() & disclosable.keys()
+        raise ContentError("claim_twice", name=", ".join(map(str, twice)))
 
 
 @lru_cache(maxsize=256)
@@ -118,7 +122,7 @@ def _is_plain(value: Any, depth: int) -> bool:
     kind = type(value)
     if kind in _SCALARS:
         return True
-    if kind is not dict or depth >= limits.MAX_JSON_DEPTH or not RESERVED.isdisjoint(value):
+    if kind is not dict or depth >= MAX_DEPTH or not RESERVED.isdisjoint(value):
         return False
     for name, item in value.items():
         if type(name) is not str or (type(item) not in _SCALARS and not _is_plain(item, depth + 1)):
@@ -195,7 +199,7 @@ class _Builder:
         """Return ``value`` with digests in place of its disclosable parts."""
         if not isinstance(value, dict | list | tuple):
             return value
-        if depth >= limits.MAX_JSON_DEPTH:
+        if depth >= MAX_DEPTH:
             raise RecursionError
         if isinstance(value, dict):
             return self._object(value, depth + 1)

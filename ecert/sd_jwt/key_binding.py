@@ -57,7 +57,7 @@ def check_key_binding(
         max_age: How old the proof may be, in seconds.
 
     Raises:
-        HolderBindingError: ``key_binding_expectation_missing``, ``key_binding_algorithm``,
+        HolderBindingError: ``key_binding_expectation_missing``, ``key_binding_algorithm_wrong``,
             ``key_binding_signature_invalid``, ``key_binding_claim_malformed``,
             ``key_binding_stale``, ``key_binding_early``, ``key_binding_audience_wrong``,
             ``key_binding_nonce_wrong``, ``key_binding_hash_wrong``, ``key_binding_expired``.

@@ -108,7 +108,6 @@ def parse(text: str) -> UnverifiedSdJwt:
     if len(encoded) > limits.MAX_DISCLOSURES:
         raise MalformedError(
             "sd_jwt_too_many",
-            what="disclosures",
             count=len(encoded),
             limit=limits.MAX_DISCLOSURES,
         )

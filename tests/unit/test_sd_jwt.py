@@ -156,6 +156,22 @@ def test_parts_of_clear_claims_can_be_disclosable():
     assert verified.disclosed_names == {"languages"}
 
 
+@pytest.mark.parametrize("wrap", [lambda inner: [inner], lambda inner: {"a": inner}])
+def test_what_is_issued_at_the_deepest_can_be_read(wrap):
+    def nest(levels):
+        inner = [Disclosable(1)] if levels % 2 else {"a": Disclosable(1)}
+        for _ in range(levels - 1):
+            inner = wrap(inner)
+        return inner
+
+    for levels in (12, 13):
+        text = issue({"x": nest(levels)}, clear={**CLEAR, "y": nest(levels)})
+        assert len(verify(present(text, sd_jwt.disclosable_paths(text))).disclosed_paths) == 3
+    with pytest.raises(ContentError) as raised:
+        issue({"x": nest(14)})
+    assert raised.value.code == "claim_unencodable"
+
+
 def test_naming_what_is_always_clear_is_idle():
     assert show({"a": 1}, ["iss", ("cnf", "jwk", "kty")]) == {}
 
@@ -331,6 +347,7 @@ LOOP.append(LOOP)
         ({}, {"dept": "x"}, "claim_always_clear"),
         ({"cnf": {"jwk": Disclosable({})}}, {}, "claim_always_clear"),
         ({"a": 1}, {"a": 1}, "claim_twice"),
+        ({1: 1}, {1: 1}, "claim_twice"),
         ({1: 1}, {}, "claim_unencodable"),
         ({}, {1: 1}, "claim_unencodable"),
         ({}, {"a": {1: 1}}, "claim_unencodable"),
