@@ -26,6 +26,8 @@ _NONCE_BYTES = 12
 _TAG_BYTES = 16
 _HEADER_BYTES = 4 + 3 + _SALT_BYTES + _NONCE_BYTES + len(_CHECK) + _TAG_BYTES
 _MAX_LOG_N = 20
+_MAX_R = 8
+_MAX_P = 16
 _MAX_SEALED_BYTES = 4 << 20
 
 
@@ -68,7 +70,8 @@ class Keystore:
         if len(header) != _HEADER_BYTES or header[:4] != _MAGIC:
             raise KeystoreError("keystore_malformed")
         cost = Cost(*header[4:7])
-        if not 1 <= cost.log_n <= _MAX_LOG_N or not cost.r or not cost.p:
+        bounds = ((cost.log_n, _MAX_LOG_N), (cost.r, _MAX_R), (cost.p, _MAX_P))
+        if not all(1 <= value <= most for value, most in bounds):
             raise KeystoreError("keystore_malformed")
         head, check = header[: 7 + _SALT_BYTES], header[7 + _SALT_BYTES :]
         store = cls(_derive(passphrase, head[7:], cost))
