@@ -1,0 +1,47 @@
+"""``make bench``: prints the table. No time makes it fail, for a machine may be slow or busy."""
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+
+from benchmarks import batch, cards, chain, sd_jwt
+from benchmarks.table import Row, table
+
+PARTS: dict[str, Callable[[], list[Row]]] = {
+    "SD-JWTs beside two libraries": sd_jwt.rows,
+    "cards": cards.rows,
+    "gas, and checks against a node": chain.rows,
+    f"{batch.DOCUMENTS:,} documents": batch.rows,
+}
+
+NOTES = """\
+ratio: how many times as good as the reference of the same line (above 1: ours is better).
+limit: what no implementation can do better than. of limit: how much of it is reached.
+Rates and seconds are of processor time on one core, but for the checks against a node.
+* Quoted, not measured in this run; a quoted time gives no ratio."""
+
+
+def main() -> None:
+    """Measure everything and print it."""
+    start, rows = time.monotonic(), []
+    for name, part in PARTS.items():
+        print(f"measuring {name} …", file=sys.stderr, flush=True)
+        rows += part()
+    print(table(rows))
+    print(NOTES)
+    print(_machine(time.monotonic() - start))
+
+
+def _machine(seconds: float) -> str:
+    busy = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    return (
+        f"{platform.machine()}, {os.cpu_count()} cores{busy}; Python {platform.python_version()}, "
+        f"cryptography {version('cryptography')}; {seconds:.0f} s in all."
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""The real contracts on an embedded chain: what a call costs, and a verifier's view of it."""
+
+import time
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ecert.chain.node import Nodes
+from ecert.checkpoint import Checkpoint
+from ecert.kinds.catalogue import Catalogue
+from ecert.signing import PublicKey, SoftwareSigner
+from ecert.trust import Contract, PinnedBlock, TrustFile, TrustStore
+from networks.embedded import EmbeddedChain
+from registry.chain.accounts import LocalAccount
+from registry.chain.calls import COUNCIL, ContractCall, Role
+from registry.chain.deploy import deploy
+from registry.chain.nonces import MemoryNonces
+from registry.chain.rpc import RpcPool
+from registry.chain.sender import Sender
+from registry.chain.transactions import Mined
+
+_DAY = 86_400
+_NAMES = {
+    "departments": "DepartmentRegistry",
+    "anchors": "AnchorRegistry",
+    "statuses": "StatusRegistry",
+    "view": "VerificationView",
+}
+
+
+class Deployed:
+    """Contracts and a branch of departments, one under the other.
+
+    Args:
+        directory: Where the chain lives.
+        departments: Codes, the top-level department first.
+        kind: The kind that all of them may issue.
+        stack: Ends the chain.
+    """
+
+    def __init__(
+        self, directory: Path, departments: list[str], kind: str, stack: ExitStack
+    ) -> None:
+        self.chain = stack.enter_context(EmbeddedChain(directory))
+        self._sender = Sender(RpcPool([self.chain.rpc_url], self.chain.chain_id))
+        self._nonces = MemoryNonces()
+        self._council, self._admin = LocalAccount.generate(), LocalAccount.generate()
+        self._contracts = deploy(
+            self._sender, LocalAccount.generate(), council=self._council.address, delay=0
+        )
+        self._operator, self._signer = SoftwareSigner.generate(), SoftwareSigner.generate()
+        parent = COUNCIL
+        for code in departments:
+            self._admit(parent, code, kind)
+            parent = code
+
+    def register_key(self, department: str, key: PublicKey) -> None:
+        """Register a department's signing key."""
+        self._send(self._contracts.departments.register_key(department, key))
+
+    def anchor(self, department: str, root: bytes, size: int) -> tuple[Mined, bytes]:
+        """Anchor a root; return also the call's data."""
+        call = self._contracts.anchors.anchor(department, root, size)
+        return self._send(call), call.data
+
+    def anchor_many(self, department: str, roots: list[tuple[bytes, int]]) -> tuple[Mined, bytes]:
+        """Anchor many roots; return also the call's data."""
+        call = self._contracts.anchors.anchor_many(department, roots)
+        return self._send(call), call.data
+
+    @property
+    def anchors(self) -> bytes:
+        """The AnchorRegistry's address."""
+        return bytes.fromhex(self._contracts.anchors.address[2:])
+
+    def trust(self) -> TrustStore:
+        """Return the trust roots of a verifier."""
+        genesis = Nodes([self.chain.rpc_url]).header(0)
+        found = self._contracts.contracts
+        file = TrustFile(
+            version=1,
+            expires=int(time.time()) + _DAY,
+            council=(self._signer.public_key,),
+            threshold=1,
+            chain_id=self.chain.chain_id,
+            genesis_hash=genesis.hash,
+            engine="anvil",
+            operators=(self._operator.public_key,),
+            checkpoint=PinnedBlock(0, genesis.hash, genesis.state_root),
+            contracts={
+                name: Contract(bytes.fromhex(found[full].address[2:]), found[full].code_hash)
+                for name, full in _NAMES.items()
+            },
+            catalogue_hash=Catalogue.load().hash,
+        )
+        return TrustStore(file.sign([self._signer]), Catalogue.load(), now=datetime.now(UTC))
+
+    def checkpoint(self) -> bytes:
+        """Put the chain on disk; return the operator's word that it is final."""
+        block = self.chain.persist()
+        word = Checkpoint(
+            self.chain.chain_id, block.number, block.hash, block.state_root, int(time.time())
+        )
+        return word.sign(self._operator)
+
+    def _admit(self, parent: str | None, code: str, kind: str) -> None:
+        calls, admin = self._contracts.departments, self._admin.address
+        admission = calls.admit(
+            parent, code, department_kind="PS", name="某市公安局", kinds=[kind], admin=admin
+        )
+        self._send(admission, self._council if parent is COUNCIL else self._admin)
+        self._send(calls.grant_role(code, code, Role.ANCHOR, admin))
+
+    def _send(self, call: ContractCall, account: LocalAccount | None = None) -> Mined:
+        return self._sender.execute(account or self._admin, call, self._nonces)

@@ -1,0 +1,71 @@
+"""Measuring side by side, so that a busy machine slows ours and the references alike.
+
+Actions take turns in many short rounds, and each one's median round counts. Work without input and
+output is measured in processor time of this process, which leaves out the moments that other
+processes had the core; what waits for a node is measured by the wall clock.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+
+Action = Callable[[], object]
+Clock = Callable[[], float]
+
+CPU: Clock = time.process_time
+WALL: Clock = time.perf_counter
+
+ROUNDS = 15
+ROUND_SECONDS = 0.08
+
+
+def rates(actions: Mapping[str, Action], *, clock: Clock = CPU) -> dict[str, float]:
+    """Measure short actions in turns.
+
+    Args:
+        actions: What to call, by name.
+        clock: What counts as time.
+
+    Returns:
+        Calls a second of each, in its median round.
+    """
+    counts = {name: _calls_in_a_round(action, clock) for name, action in actions.items()}
+    found: dict[str, list[float]] = {name: [] for name in actions}
+    for _ in range(ROUNDS):
+        for name, action in actions.items():
+            found[name].append(counts[name] / _seconds(action, counts[name], clock))
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+def durations(
+    actions: Mapping[str, Action], *, rounds: int, clock: Clock = CPU
+) -> dict[str, float]:
+    """Measure actions that take seconds, one call a round, in turns.
+
+    Args:
+        actions: What to call, by name.
+        rounds: How often.
+        clock: What counts as time.
+
+    Returns:
+        Seconds of each, in its median round.
+    """
+    found: dict[str, list[float]] = {name: [] for name in actions}
+    for _ in range(rounds):
+        for name, action in actions.items():
+            found[name].append(_seconds(action, 1, clock))
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+def _calls_in_a_round(action: Action, clock: Clock) -> int:
+    count = 1
+    while (taken := _seconds(action, count, clock)) < ROUND_SECONDS / 8:
+        count *= 2
+    return max(1, round(count * ROUND_SECONDS / taken))
+
+
+def _seconds(action: Action, count: int, clock: Clock) -> float:
+    start = clock()
+    for _ in range(count):
+        action()
+    return clock() - start
