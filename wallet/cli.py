@@ -20,7 +20,7 @@ from ecert.fields import time_text
 from ecert.kinds.catalogue import Catalogue
 from wallet.library import Wallet, utc_now
 from wallet.model import HeldDocument
-from wallet.qr_write import write_qr
+from wallet.qr_write import draw_qr, write_qr
 from wallet.vault import Vault
 
 MIN_PASSPHRASE = 8
@@ -164,6 +164,8 @@ def card(
     )
     if qr is None:
         print(text)
+        if sys.stdout.isatty():
+            draw_qr(text)
         return
     image = write_qr(text)
     write_file(qr, image.png, mode=0o644)

@@ -8,6 +8,7 @@ ordinary cameras no longer tell its modules apart.
 import io
 from dataclasses import dataclass
 
+import qrcode
 import segno
 
 from ecert.base45 import ALPHABET
@@ -66,3 +67,10 @@ def write_qr(text: str, *, scale: int = 8) -> QrImage:
     file = io.BytesIO()
     code.save(file, kind="png", scale=scale, border=_QUIET_ZONE)
     return QrImage(file.getvalue(), int(code.version), str(code.error))
+
+
+def draw_qr(text: str) -> None:
+    """Draw ``text`` as a QR code on a terminal, for a screen that is scanned."""
+    code = qrcode.QRCode(error_correction=qrcode.ERROR_CORRECT_M, border=_QUIET_ZONE)
+    code.add_data(text)
+    code.print_ascii(invert=True)
