@@ -15,6 +15,9 @@ from ecert.receipt import Receipt
 
 T = TypeVar("T")
 MAX_RECEIPTS = 100_000
+MAX_PREFIX_BITS = 24
+"""Bits of a digest that a registry is told at most: 1,000 of 20 billion leaves begin alike."""
+
 _MAX_ANSWER = 64 << 20
 
 
@@ -133,7 +136,7 @@ def _plain(text: str) -> str:
 
 def _receipt(origin: Origin, digest: bytes) -> Receipt | None:
     try:
-        bits = get_json(origin, "/v1/receipts/longest-prefix").integer("bits", high=64)
+        bits = get_json(origin, "/v1/receipts/longest-prefix").integer("bits", high=MAX_PREFIX_BITS)
         whole = -(-bits // 8)
         masked = int.from_bytes(digest[:whole]) >> (8 * whole - bits) << (8 * whole - bits)
         prefix = masked.to_bytes(whole).hex()
