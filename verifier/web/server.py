@@ -1,0 +1,135 @@
+"""The verifier's web service: deny by default, bounds around everything, nothing remembered."""
+
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from ecert import limits
+from ecert.asgi import Shield
+from ecert.errors import UnavailableError
+from ecert.kinds.catalogue import Catalogue
+from ecert.rates import RateLimit
+from verifier.checker import utc_now
+from verifier.web.challenges import Challenges
+from verifier.web.desk import Checks, Desk
+from verifier.web.page import Pages
+from verifier.web.routes import Edge, add_routes, broken
+from verifier.web.upload import Budget
+from verifier.web.work import Workers
+
+HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
+    "img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "cache-control": "no-store",
+}
+"""Headers of every answer that has no own."""
+
+BURST, PER_SECOND = 40, 1.0
+"""Checks and challenges that one client may ask for: at once, and again each second."""
+
+MAX_CONNECTIONS = 256
+"""Connections at once; more are answered 503."""
+
+_HEADER_BYTES = 16 * limits.KIB
+_IDLE_SECONDS = 15
+_GRACE_SECONDS = 10
+STATIC = Path(__file__).parent / "static"
+
+
+def create_app(
+    checker: Checks,
+    *,
+    audience: str | None = None,
+    now: Callable[[], datetime] = utc_now,
+    rate: RateLimit | None = None,
+    workers: Workers | None = None,
+    budget: Budget | None = None,
+) -> FastAPI:
+    """Return the application.
+
+    Args:
+        checker: Does the checking.
+        audience: Who the verifier is, for challenges; the address it is reached by when not given.
+        now: The time, aware.
+        rate: How often a client may ask.
+        workers: Where documents are checked.
+        budget: How much all uploads together may hold.
+    """
+    pages = Pages(Catalogue.load())
+    edge = Edge(
+        desk=Desk(checker, Challenges(lambda: now().timestamp()), now),
+        pages=pages,
+        rate=rate or RateLimit(BURST, PER_SECOND),
+        workers=workers or Workers(),
+        budget=budget or Budget(),
+        audience=audience,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        edge.workers.close()
+
+    app = FastAPI(
+        title="Ecert verifier",
+        version="1",
+        summary="Says whether a certificate is authentic, and why.",
+        # Their pages would load scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    add_routes(app, edge, STATIC)
+    app.add_middleware(Shield, headers=HEADERS, broken=broken(pages))
+    return app
+
+
+def serve(checker: Checks, host: str, port: int) -> None:
+    """Serve until a signal ends it.
+
+    Raises:
+        UnavailableError: ``web_address_unusable``.
+    """
+    listener = _listen(host, port)
+    shown_host, shown_port = listener.getsockname()[:2]
+    name = f"[{shown_host}]" if ":" in shown_host else shown_host
+    print(f"http://{name}:{shown_port}/", flush=True)  # noqa: T201
+    config = uvicorn.Config(
+        create_app(checker),
+        http="h11",
+        ws="none",
+        log_level="warning",
+        access_log=False,  # neither who asks nor what
+        server_header=False,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_keep_alive=_IDLE_SECONDS,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        h11_max_incomplete_event_size=_HEADER_BYTES,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise UnavailableError(
+            "web_address_unusable", host=host, port=port, reason=reason
+        ) from error
+    return listener
