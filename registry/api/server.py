@@ -11,6 +11,7 @@ import uvicorn
 from ecert import limits
 from ecert.errors import UnavailableError
 from registry.api.app import create_app
+from registry.api.connections import PunctualProtocol, drop_stalled
 from registry.application import Registry
 
 MAX_CONNECTIONS = 500
@@ -53,7 +54,7 @@ def serving(registry: Registry) -> Iterator[str]:
 def _config(registry: Registry) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(registry),
-        http="h11",
+        http=PunctualProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -72,6 +73,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        drop_stalled(listener)
         listener.bind((host, port))
     except OSError as error:
         listener.close()

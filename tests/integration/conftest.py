@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from api_world import ApiWorld, api_world
 
 from ecert.errors import UnavailableError
 from networks.anvil import find_anvil
@@ -27,3 +28,10 @@ def chain(
     """One fresh embedded chain for all tests of a module."""
     with EmbeddedChain(tmp_path_factory.mktemp("chain")) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def api(chain: EmbeddedChain, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiWorld]:
+    """A served registry with two departments and officers of every role."""
+    with api_world(tmp_path_factory.mktemp("registry"), chain) as world:
+        yield world
