@@ -96,6 +96,15 @@ contract ViewTest is Fixture {
         vm.assertEq(inspector.inspect(query).lineage[1].code, OTHER, "else the parent of now");
     }
 
+    function test_aMoveCountsFromItsOwnBlock() public {
+        vm.prank(anchorer);
+        anchors.anchor(CITY, ROOT, 64);
+        vm.prank(council);
+        departments.move(NONE, CITY, OTHER);
+        _mine();
+        vm.assertEq(inspector.inspect(_query()).lineage[1].code, OTHER, "the block's last parent");
+    }
+
     function test_successorsShow() public {
         vm.startPrank(council);
         departments.close(address(1));
