@@ -61,14 +61,13 @@ class OfficerRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             edge = edge_of(request)
-            client = _client(request)
-            # Whoever guesses is stopped before the database is asked.
-            edge.rates.refusals.require(client)
             try:
                 token = bearer_of(request)
                 request.state.actor = await run_in_threadpool(_authenticate, edge, token)
             except UnauthenticatedError:
-                edge.rates.refusals.take(client)
+                # Charged after the refusal only: a good credential works whoever else guesses from
+                # the same address, and 256 random bits are not guessed.
+                edge.rates.refusals.take(_client(request))
                 raise
             return await handler(StrictRequest(request.scope, request.receive))
 

@@ -65,16 +65,6 @@ class RateLimit:
             raise RateLimitedError(math.ceil((cost - left) / self._per_second))
         self._keep(client, left - cost)
 
-    def require(self, client: str) -> None:
-        """Check that a client has something left, and charge nothing.
-
-        Raises:
-            RateLimitedError: It has not.
-        """
-        left = self._left(client)
-        if left < 1:
-            raise RateLimitedError(math.ceil((1 - left) / self._per_second))
-
     def _left(self, client: str) -> float:
         left, seen = self._buckets.get(client, (self._burst, 0.0))
         return min(self._burst, left + (self._clock() - seen) * self._per_second)
