@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from ecert.chain.node import Header
 from ecert.fields import hex_text
 from registry.application import Registry
 from registry.batches.models import Batch, BatchState
@@ -25,6 +26,7 @@ from registry.documents.models import (
     DocumentState,
 )
 from registry.errors import ReconciliationError
+from registry.outbox.checkpoints import keep_checkpoint
 from registry.outbox.effects import anchored
 from registry.outbox.models import (
     ChainDeployment,
@@ -34,7 +36,7 @@ from registry.outbox.models import (
 )
 from registry.outbox.nonces import DatabaseNonces
 from registry.outbox.refusals import settle_change, status_on_chain
-from registry.outbox.sight import Sight
+from registry.outbox.sight import Settlement, Sight
 from registry.status.models import ChangeState, StatusChange
 
 _QUIET = {"synchronize_session": False}
@@ -43,8 +45,10 @@ _RIGHTS = (Purpose.ANCHOR, Purpose.STATUS)
 _log = logging.getLogger(__name__)
 
 
-def reconcile(registry: Registry, sight: Sight) -> int:
+def reconcile(registry: Registry, sight: Sight, settlement: Settlement) -> int:
     """Compare database and chain; return how many transactions the chain had lost.
+
+    What is adopted must stay: the chain is made final as it is before anything is looked at.
 
     Raises:
         ReconciliationError: ``chain_other_genesis``, ``chain_contract_missing``: this is not the
@@ -52,12 +56,15 @@ def reconcile(registry: Registry, sight: Sight) -> int:
         UnavailableError: Chain or database do not answer.
     """
     _check_chain(registry, sight)
+    final = settlement.settle()
     _adopt_changes(registry, sight)
     lost = _find_lost(registry, sight)
     if lost:
         _log.warning("the chain has lost %d transactions; they are sent again", len(lost))
         _reopen(registry, lost)
-    _adopt_batches(registry, sight)
+    _adopt_batches(registry, sight, final)
+    with registry.database.transaction() as session:
+        keep_checkpoint(session, registry.context, final)
     return len(lost)
 
 
@@ -210,7 +217,7 @@ def _reopen_batches(session: Session, row: Transaction) -> None:
         )
 
 
-def _adopt_batches(registry: Registry, sight: Sight) -> None:
+def _adopt_batches(registry: Registry, sight: Sight, final: Header) -> None:
     """Let batches be final whose roots are anchored though the database knows no such transaction.
 
     Those whose own transaction is on its way become final with it.
@@ -227,7 +234,7 @@ def _adopt_batches(registry: Registry, sight: Sight) -> None:
         batches = session.exec(statement).all()
     for batch in batches:
         anchor = sight.inspect(batch.department, root=batch.root).anchor
-        if anchor is None:
+        if anchor is None or anchor.block > final.number:
             continue
         with registry.database.transaction() as session:
             row = session.get(Batch, batch.id, with_for_update=True)

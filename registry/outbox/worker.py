@@ -127,7 +127,7 @@ class Worker:
         if self._settlement.recover():
             self._reconciled = False
         if not self._reconciled:
-            reconcile(self._registry, self._sight)
+            reconcile(self._registry, self._sight, self._settlement)
             self._reconciled = True
             self._hook("reconciled")
         worked = self._in_transaction("changes-queued", queue_changes)

@@ -1,0 +1,311 @@
+"""Database and chain of different age, and documents that waited too long: both are mended."""
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from registry_world import DEPARTMENT, RegistryWorld
+from sqlmodel import select
+
+from ecert.claiming import proof_input
+from ecert.encoding import b64url_encode
+from ecert.report import Verdict
+from ecert.signing import SoftwareSigner
+from networks.embedded import EmbeddedChain
+from registry.access.models import Role
+from registry.application import Registry
+from registry.batches.models import Batch, BatchState
+from registry.batches.sealing import queue_anchors, seal_waiting
+from registry.claims.service import OfferedKey
+from registry.clock import unix_now
+from registry.documents.models import (
+    Artefact,
+    ArtefactForm,
+    ArtefactState,
+    DocumentRecord,
+    DocumentState,
+)
+from registry.documents.signing import sign_approved
+from registry.errors import ReconciliationError
+from registry.outbox.models import Transaction, TransactionState
+from registry.outbox.worker import Worker
+from registry.status.models import ChangeState, StatusChange
+
+
+class MovableClock:
+    """The real clock, moved."""
+
+    def __init__(self) -> None:
+        self.offset = 0
+
+    def __call__(self) -> int:
+        return unix_now() + self.offset
+
+
+@dataclass
+class Restorable:
+    """A registry whose chain and database can be put back to an earlier state."""
+
+    directory: Path
+    clock: MovableClock
+    world: RegistryWorld
+
+    def start(self) -> None:
+        """Open chain and worker anew, as after a restart."""
+        self.world.chain = EmbeddedChain(self.directory / "chain")
+        self.world.worker = Worker.embedded(self.world.registry, self.world.chain)
+
+    def stop(self) -> None:
+        self.world.chain.close()
+        self.world.registry.database.dispose()
+
+    def save(self, name: str) -> None:
+        """Keep a copy of chain and database; both are at rest."""
+        target = self.directory / "saved" / name
+        target.mkdir(parents=True)
+        shutil.copy(self.directory / "chain" / "state.json", target)
+        with sqlite3.connect(self.directory / "registry.sqlite3") as source:
+            source.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        source.close()
+        shutil.copy(self.directory / "registry.sqlite3", target)
+
+    def restore_chain(self, name: str) -> None:
+        saved = self.directory / "saved" / name / "state.json"
+        shutil.copy(saved, self.directory / "chain" / "state.json")
+
+    def restore_database(self, name: str) -> None:
+        for left in ("registry.sqlite3-wal", "registry.sqlite3-shm"):
+            (self.directory / left).unlink(missing_ok=True)
+        saved = self.directory / "saved" / name / "registry.sqlite3"
+        shutil.copy(saved, self.directory / "registry.sqlite3")
+
+
+@pytest.fixture
+def restorable(anvil: Path, tmp_path: Path) -> Iterator[Restorable]:
+    del anvil
+    clock = MovableClock()
+    chain = EmbeddedChain(tmp_path / "chain")
+    made = Restorable(tmp_path, clock, RegistryWorld.make(tmp_path, chain, clock=clock))
+    made.world.worker.drain(seconds=60)
+    yield made
+    made.stop()
+
+
+def statuses(world: RegistryWorld, document: DocumentRecord) -> set[Verdict]:
+    return {world.verdict(artefact) for artefact in world.artefacts(document.id)}
+
+
+def revoke(world: RegistryWorld, document: DocumentRecord) -> None:
+    with world.registry.transaction() as services:
+        services.statuses.revoke(world.approver, document.id, "test")
+
+
+class TestAnOlderChain:
+    def test_what_it_lost_is_sent_again_and_no_revocation_is_undone(
+        self, restorable: Restorable
+    ) -> None:
+        world = restorable.world
+        kept, revoked = world.documents(world.issue(2, seed=1))
+        restorable.stop()
+        restorable.save("before")
+        restorable.start()
+        later = world.documents(world.issue(3, seed=2))
+        revoke(world, revoked)
+        revoke(world, later[0])
+        world.worker.drain(seconds=60)
+        assert statuses(world, later[0]) == {Verdict.REVOKED}
+        restorable.stop()
+
+        restorable.restore_chain("before")
+        restorable.start()
+        # The old chain has forgotten it, and is below what the operator signed: nobody believes it.
+        assert statuses(world, revoked) == {Verdict.UNDECIDED}
+        world.worker.drain(seconds=60)
+        assert statuses(world, kept) == {Verdict.VALID}
+        assert statuses(world, revoked) == {Verdict.REVOKED}
+        assert statuses(world, later[0]) == {Verdict.REVOKED}
+        assert statuses(world, later[1]) == {Verdict.VALID}
+
+    def test_revocations_come_back_before_anchors(self, restorable: Restorable) -> None:
+        world = restorable.world
+        [old] = world.documents(world.issue(1, seed=1))
+        restorable.stop()
+        restorable.save("before")
+        restorable.start()
+        world.issue(1, seed=2)
+        revoke(world, old)
+        world.worker.drain(seconds=60)
+        restorable.stop()
+        restorable.restore_chain("before")
+        restorable.start()
+        world.worker.drain(seconds=60)
+        with world.registry.reading() as services:
+            final = services.outbox.in_state([TransactionState.FINAL])
+        blocks = {row.purpose.value: row.block or 0 for row in final}
+        assert blocks["status"] < blocks["anchor"]
+
+    def test_rights_that_it_lost_come_back_first(self, restorable: Restorable) -> None:
+        """Also an empty chain of the same genesis cannot be: the contracts are looked for."""
+        world = restorable.world
+        restorable.stop()
+        restorable.save("before")
+        restorable.start()
+        custodian = world.officer(Role.CUSTODIAN)
+        with world.registry.transaction() as services:
+            key = services.departments.register_key(custodian, DEPARTMENT)
+        world.worker.drain(seconds=60)
+        [document] = world.documents(world.issue(1, seed=3))
+        restorable.stop()
+        restorable.restore_chain("before")
+        restorable.start()
+        world.worker.drain(seconds=60)
+        assert statuses(world, document) == {Verdict.VALID}
+        with world.registry.reading() as services:
+            assert key.kid in {k.kid for k in services.departments.keys_of(DEPARTMENT)}
+
+
+class TestAnOlderDatabase:
+    def test_anchored_roots_are_adopted_and_not_anchored_twice(
+        self, restorable: Restorable
+    ) -> None:
+        world = restorable.world
+        job = world.import_rows(3, seed=4)
+        world.approve(job)
+        database, context = world.registry.database, world.registry.context
+        with database.transaction() as session:
+            sign_approved(session, context, 10)
+            seal_waiting(session, context)
+            queue_anchors(session, context)
+        restorable.stop()
+        restorable.save("sealed")
+        restorable.start()
+        world.worker.drain(seconds=60)
+        with world.registry.reading() as services:
+            [batch] = services.session.exec(select(Batch)).all()
+        restorable.stop()
+
+        restorable.restore_database("sealed")
+        restorable.start()
+        world.worker.drain(seconds=60)
+        with world.registry.reading() as services:
+            [adopted] = services.session.exec(select(Batch)).all()
+            failed = services.outbox.in_state([TransactionState.FAILED])
+        assert (adopted.state, adopted.block) == (BatchState.FINAL, batch.block)
+        assert [row.error for row in failed] == ["chain_already_anchored"]
+        for document in world.documents(job):
+            assert statuses(world, document) == {Verdict.VALID}
+        # Nonces went on from where the chain is.
+        assert statuses(world, world.documents(world.issue(1, seed=5))[0]) == {Verdict.VALID}
+
+    def test_a_revocation_that_the_chain_has_is_adopted(self, restorable: Restorable) -> None:
+        world = restorable.world
+        [document] = world.documents(world.issue(1, seed=6))
+        revoke(world, document)
+        restorable.stop()
+        restorable.save("requested")
+        restorable.start()
+        world.worker.drain(seconds=60)
+        restorable.stop()
+        restorable.restore_database("requested")
+        restorable.start()
+        world.worker.drain(seconds=60)
+        assert statuses(world, document) == {Verdict.REVOKED}
+        with world.registry.reading() as services:
+            changes = services.session.exec(select(StatusChange)).all()
+        assert {change.state for change in changes} == {ChangeState.FINAL}
+
+    def test_another_chain_is_not_written_to(self, restorable: Restorable) -> None:
+        restorable.stop()
+        shutil.rmtree(restorable.directory / "chain")
+        chain_id = restorable.world.registry.context.contracts.chain_id
+        restorable.world.chain = EmbeddedChain(restorable.directory / "chain", chain_id=chain_id)
+        worker = Worker.embedded(restorable.world.registry, restorable.world.chain)
+        with pytest.raises(ReconciliationError, match="chain_other_genesis"):
+            worker.tick()
+
+
+class TestWaiting:
+    def test_what_waited_too_long_is_signed_anew(self, restorable: Restorable) -> None:
+        world, clock = restorable.world, restorable.clock
+        job = world.import_rows(3, seed=7)
+        world.approve(job)
+        with world.registry.transaction() as services:
+            revoked, suspended, plain = (row.id for row in world.documents(job))
+            session, context = services.session, services.context
+            clock.offset = -21 * 3600
+            sign_approved(session, context, 10)
+            seal_waiting(session, context)
+            queue_anchors(session, context)
+            services.statuses.revoke(world.approver, revoked, "test")
+            services.statuses.suspend(world.approver, suspended, "test")
+        old = {a.digest for row in world.documents(job) for a in world.artefacts(row.id)}
+        clock.offset = 0
+        world.worker.drain(seconds=60)
+        with world.registry.reading() as services:
+            batches = services.session.exec(select(Batch).order_by(Batch.id)).all()
+            artefacts = services.session.exec(
+                select(Artefact).where(Artefact.form != ArtefactForm.PADDING)
+            ).all()
+            states = services.session.exec(select(DocumentRecord.id, DocumentRecord.state)).all()
+        assert [batch.state for batch in batches] == [BatchState.DROPPED, BatchState.FINAL]
+        superseded = {a.digest for a in artefacts if a.state == ArtefactState.SUPERSEDED}
+        assert superseded == old
+        assert {world.verdict(a) for a in world.artefacts(plain)} == {Verdict.VALID}
+        assert {world.verdict(a) for a in world.artefacts(suspended)} == {Verdict.SUSPENDED}
+        assert world.artefacts(revoked) == [], "nobody needs a revoked document anew"
+        assert dict(states)[plain] == dict(states)[suspended] == DocumentState.ANCHORED
+
+    def test_a_wallets_artefact_keeps_its_holder(self, restorable: Restorable) -> None:
+        world, clock = restorable.world, restorable.clock
+        [document] = world.documents(world.issue(1, seed=8))
+        origin = world.registry.settings.origin
+        clock.offset = -21 * 3600
+        with world.registry.transaction() as services:
+            _, code = services.claims.make_code(world.clerk, document.id)
+            keys = [SoftwareSigner.generate(), SoftwareSigner.generate()]
+            main, card = (
+                OfferedKey(
+                    key.public_key.jwk, b64url_encode(key.sign(proof_input(code, origin))), view
+                )
+                for key, view in zip(keys, (None, "over18"), strict=True)
+            )
+            claim, secret = services.claims.redeem(code, main, [card])
+        clock.offset = 0
+        world.worker.drain(seconds=60)
+        with world.registry.transaction() as services:
+            content = services.claims.content(claim.id, secret)
+        assert content.complete
+        assert [a.holder_kid for a in content.artefacts] == [k.public_key.kid for k in keys]
+        assert {world.verdict(a) for a in content.artefacts} == {Verdict.VALID}
+
+
+class TestRefusals:
+    def test_a_refused_anchor_is_tried_again(self, restorable: Restorable) -> None:
+        """The department is suspended on the chain by somebody that this database does not know."""
+        world, clock = restorable.world, restorable.clock
+        registry: Registry = world.registry
+        with registry.transaction() as services:
+            services.departments.suspend(world.operator, DEPARTMENT)
+        world.worker.drain(seconds=60)
+        with registry.transaction() as services:
+            services.departments.get(DEPARTMENT).state = "admitted"  # type: ignore[assignment]
+        job = world.import_rows(1, seed=9)
+        world.approve(job)
+        world.worker.drain(seconds=60)
+        assert {row.state for row in world.documents(job)} == {DocumentState.BATCHED}
+        with registry.transaction() as services:
+            failed = services.outbox.in_state([TransactionState.FAILED])
+            assert [row.error for row in failed] == ["chain_suspended"]
+            services.departments.get(DEPARTMENT).state = "suspended"  # type: ignore[assignment]
+            services.session.flush()
+            services.departments.lift(world.operator, DEPARTMENT)
+        world.worker._mended_at = 0
+        world.worker.drain(seconds=60)
+        clock.offset = 3600
+        world.worker.drain(seconds=60)
+        with registry.reading() as services:
+            rows = services.session.exec(select(Transaction)).all()
+        assert {row.state for row in world.documents(job)} == {DocumentState.ANCHORED}, rows
