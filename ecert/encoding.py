@@ -16,6 +16,8 @@ from ecert.errors import MalformedError
 _PLUS, _SLASH, _PAD = b"+/="  # as integers: bytes are searched for these much faster
 _B64_PADDING = (b"", b"", b"==", b"=")
 _B64_LAST = (b"", b"", b"AQgw", b"AEIMQUYcgkosw048")
+# The closing quote is optional, so that each character is looked at once in broken text too.
+_BRACKET_OR_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
 _CODE = re.compile(r"[0-9A-Za-z.\-]+\Z")
 _MAX_INT = (1 << 53) - 1  # RFC 8259 section 6: integers beyond lose precision elsewhere
 
@@ -119,6 +121,8 @@ def json_decode(data: bytes | str, *, where: str, max_bytes: int) -> Any:
     from_utf8 = isinstance(data, bytes)
     if isinstance(data, bytes):
         data = utf8_decode(data, where=where)
+    if data.count("[") + data.count("{") > limits.MAX_JSON_DEPTH:
+        _check_depth(data, where)
     try:
         value = json_scan(data)
         if "\\" in data or not (data.isascii() or from_utf8):
@@ -133,8 +137,6 @@ def json_decode(data: bytes | str, *, where: str, max_bytes: int) -> Any:
     except ValueError as error:  # JSONDecodeError, or an integer of over 4,300 digits
         reason = getattr(error, "msg", str(error))[:64]
         raise MalformedError("json_malformed", where=where, reason=reason) from error
-    if data.count("[") + data.count("{") > limits.MAX_JSON_DEPTH:
-        _check_depth(value, where)
     return value
 
 
@@ -173,19 +175,17 @@ def code_text(data: bytes) -> str:
     return text
 
 
-def _check_depth(value: Any, where: str) -> None:
-    """Refuse deep nesting, level by level; the decoder itself stops before the stack does."""
-    level: list[Any] = [[value]]
-    for _ in range(limits.MAX_JSON_DEPTH + 1):
-        level = [
-            item
-            for container in level
-            for item in (container.values() if isinstance(container, dict) else container)
-            if isinstance(item, dict | list)
-        ]
-        if not level:
-            return
-    raise MalformedError("json_too_deep", where=where, limit=limits.MAX_JSON_DEPTH)
+def _check_depth(text: str, where: str) -> None:
+    """Refuse deep nesting before the decoder recurses, whatever the interpreter's own limit is."""
+    depth = 0
+    for match in _BRACKET_OR_STRING.finditer(text):
+        token = match[0]
+        if token in "[{":
+            depth += 1
+            if depth > limits.MAX_JSON_DEPTH:
+                raise MalformedError("json_too_deep", where=where, limit=limits.MAX_JSON_DEPTH)
+        elif token in "]}":
+            depth -= 1
 
 
 def _check_canonical(value: Any, where: str, depth: int) -> None:
