@@ -179,12 +179,12 @@ def _check_depth(text: str, where: str) -> None:
     """Refuse deep nesting before the decoder recurses, whatever the interpreter's own limit is."""
     depth = 0
     for match in _BRACKET_OR_STRING.finditer(text):
-        token = match[0]
-        if token in "[{":
+        found = match[0]
+        if found in "[{":
             depth += 1
             if depth > limits.MAX_JSON_DEPTH:
                 raise MalformedError("json_too_deep", where=where, limit=limits.MAX_JSON_DEPTH)
-        elif token in "]}":
+        elif found in "]}":
             depth -= 1
 
 
