@@ -17,7 +17,7 @@ from ecert.fields import hex_text
 from registry.application import Registry
 from registry.batches.models import Batch, BatchState
 from registry.departments.keys import KeyService
-from registry.departments.models import Account
+from registry.departments.models import Account, AccountPurpose
 from registry.documents.models import (
     ANCHORED_STATES,
     Artefact,
@@ -26,6 +26,7 @@ from registry.documents.models import (
     DocumentState,
 )
 from registry.errors import ReconciliationError
+from registry.outbox.adoption import adopt_unknown
 from registry.outbox.checkpoints import keep_checkpoint
 from registry.outbox.effects import anchored
 from registry.outbox.models import (
@@ -58,6 +59,8 @@ def reconcile(registry: Registry, sight: Sight, settlement: Settlement) -> int:
     _check_chain(registry, sight)
     final = settlement.settle()
     _adopt_changes(registry, sight)
+    if _is_restored(registry, sight):
+        adopt_unknown(registry, sight, final.number)
     lost = _find_lost(registry, sight)
     if lost:
         _log.warning("the chain has lost %d transactions; they are sent again", len(lost))
@@ -111,6 +114,20 @@ def _adopt_changes(registry: Registry, sight: Sight) -> None:
 def _settle_if_same(session: Session, row: StatusChange, found: int) -> None:
     if row.state in (ChangeState.REQUESTED, ChangeState.SENT) and found == row.status:
         settle_change(session, row, found)
+
+
+def _is_restored(registry: Registry, sight: Sight) -> bool:
+    """Tell whether blocks hold transactions of ours that the database does not know."""
+    with registry.database.reading() as session:
+        known = session.exec(select(Account.address, Account.next_nonce)).all()
+        deployer = session.exec(
+            select(Account.address).where(col(Account.purpose) == AccountPurpose.DEPLOYER)
+        ).all()
+    return any(
+        # Deploying keeps no outbox, so its nonces are not counted here.
+        address not in deployer and sight.sender.transaction_count(address) > nonce
+        for address, nonce in known
+    )
 
 
 def _find_lost(registry: Registry, sight: Sight) -> list[int]:

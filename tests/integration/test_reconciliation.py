@@ -30,6 +30,7 @@ from registry.documents.models import (
 )
 from registry.documents.signing import sign_approved
 from registry.errors import ReconciliationError
+from registry.outbox.adoption import SKIPPED_LISTS
 from registry.outbox.models import Transaction, TransactionState
 from registry.outbox.worker import Worker
 from registry.status.models import ChangeState, StatusChange
@@ -216,6 +217,40 @@ class TestAnOlderDatabase:
         with world.registry.reading() as services:
             changes = services.session.exec(select(StatusChange)).all()
         assert {change.state for change in changes} == {ChangeState.FINAL}
+
+    def test_it_learns_of_revocations_since_and_reuses_no_entry(
+        self, restorable: Restorable
+    ) -> None:
+        world = restorable.world
+        revoked, suspended, plain = world.documents(world.issue(3, seed=10))
+        restorable.stop()
+        restorable.save("backup")
+        restorable.start()
+        since = world.documents(world.issue(2, seed=11))
+        lost = [world.artefacts(row.id) for row in since]
+        revoke(world, revoked)
+        with world.registry.transaction() as services:
+            services.statuses.suspend(world.approver, suspended.id, "test")
+        world.worker.drain(seconds=60)
+        restorable.stop()
+
+        restorable.restore_database("backup")
+        restorable.start()
+        world.worker.drain(seconds=60)
+        with world.registry.reading() as services:
+            found = [
+                services.documents.get(world.clerk, row.id).status
+                for row in (revoked, suspended, plain)
+            ]
+        assert found == [1, 2, 0]
+        with world.registry.transaction() as services:
+            services.statuses.reinstate(world.approver, suspended.id, "test")
+        again = world.documents(world.issue(2, seed=11))
+        assert statuses(world, suspended) == statuses(world, again[0]) == {Verdict.VALID}
+        old = {(a.status_list, a.status_index) for artefacts in lost for a in artefacts}
+        new = {(a.status_list, a.status_index) for row in again for a in world.artefacts(row.id)}
+        assert {number for number, _ in old} == {0}
+        assert {number for number, _ in new} == {SKIPPED_LISTS}
 
     def test_another_chain_is_not_written_to(self, restorable: Restorable) -> None:
         restorable.stop()

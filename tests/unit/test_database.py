@@ -1,0 +1,104 @@
+"""Transactions at the edge: all or nothing, private, and never a traceback with content."""
+
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import StatementError
+from sqlmodel import select, text
+
+from ecert.errors import UnavailableError
+from registry.clock import new_ids
+from registry.database import Database
+from registry.departments.models import Department
+from registry.errors import ClaimRefusedError, ConflictError
+from registry.tables import METADATA
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    made = Database(f"sqlite:///{tmp_path / 'registry.sqlite3'}")
+    METADATA.create_all(made.engine)
+    yield made
+    made.dispose()
+
+
+def codes(database: Database) -> list[str]:
+    with database.reading() as session:
+        return list(session.exec(select(Department.code)).all())
+
+
+def add(database: Database, code: str, error: Exception | None = None) -> None:
+    with database.transaction() as session:
+        session.add(Department(code=code, name=code, kind="PS"))
+        session.flush()
+        if error is not None:
+            raise error
+
+
+def test_an_error_undoes_everything(database: Database) -> None:
+    with pytest.raises(ConflictError):
+        add(database, "A", ConflictError("document_state", id="", state=""))
+    assert codes(database) == []
+
+
+def test_a_counted_try_is_kept(database: Database) -> None:
+    with pytest.raises(ClaimRefusedError):
+        add(database, "A", ClaimRefusedError("claim_proof_invalid"))
+    assert codes(database) == ["A"]
+
+
+def test_the_same_twice_is_a_conflict(database: Database) -> None:
+    add(database, "A")
+    with pytest.raises(ConflictError, match="concurrent_change"):
+        add(database, "A")
+
+
+def test_writers_wait_for_each_other(database: Database) -> None:
+    def write(code: str) -> None:
+        for number in range(10):
+            with database.transaction() as session:
+                session.exec(select(Department.code)).all()
+                name = f"{code}{number}"
+                session.add(Department(code=name, name=name, kind="PS"))
+
+    threads = [threading.Thread(target=write, args=(code,)) for code in "ABCD"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(codes(database)) == 40
+
+
+def test_foreign_keys_hold(database: Database) -> None:
+    with pytest.raises(ConflictError), database.transaction() as session:
+        session.add(Department(code="A", name="A", kind="PS", parent_code="none"))
+
+
+def test_the_file_is_its_owners_alone(database: Database, tmp_path: Path) -> None:
+    add(database, "A")
+    for path in tmp_path.glob("registry.sqlite3*"):
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+def test_a_database_that_cannot_be_opened_is_named_as_such(tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError, match="database_unavailable"):
+        codes(Database(f"sqlite:///{tmp_path / 'missing' / 'registry.sqlite3'}"))
+
+
+def test_no_error_repeats_what_was_to_be_stored(database: Database) -> None:
+    with (
+        pytest.raises(StatementError) as caught,
+        database.reading() as session,
+    ):
+        session.execute(text("select :secret, :unfit"), {"secret": "Zhang", "unfit": ["Li"]})
+    assert "Zhang" not in str(caught.value)
+    assert "Li" not in str(caught.value)
+
+
+def test_ids_ascend_and_never_repeat() -> None:
+    ids = [one for _ in range(50) for one in new_ids(100)]
+    assert len(set(ids)) == 5000
+    assert all(len(one) == 32 for one in ids)
