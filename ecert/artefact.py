@@ -54,8 +54,12 @@ class Expectation:
 
     @property
     def names_audience(self) -> bool:
-        """Whether there is something to compare a key binding with."""
+        """Whether there is all to compare a key binding with."""
         return self.audience is not None and self.nonce is not None
+
+    def challenges(self, form: str) -> bool:
+        """Whether an artefact of ``form`` had something of this verifier's own to answer."""
+        return bool(self.challenge) if form == CardArtefact.form else self.names_audience
 
 
 @dataclass
@@ -160,21 +164,21 @@ class SdJwtArtefact(Artefact):
     def verify_holder(self, expect: Expectation, now: datetime, replay: ReplayCache) -> bool:
         """Check the key binding; its nonce, not a replay cache, keeps it from being replayed.
 
-        Where the verifier named no audience and nonce, what the binding itself names stands in, at
-        any age: that shows that the holder made it, but not for whom.
+        Of audience and nonce, what the verifier did not name is taken from the binding itself, at
+        any age: that shows that the holder made it, but not for whom, or not when.
         """
         del replay
         binding = self.token.key_binding
-        compare = expect.names_audience
-        payload = binding.payload if binding and not compare else {}
+        payload = binding.payload if binding else {}
+        audience, nonce, compared = expect.audience, expect.nonce, expect.names_audience
         sd_jwt.verify_key_binding(
             self._require_verified(),
-            audience=expect.audience if compare else _text(payload.get("aud")),
-            nonce=expect.nonce if compare else _text(payload.get("nonce")),
+            audience=_text(payload.get("aud")) if audience is None else audience,
+            nonce=_text(payload.get("nonce")) if nonce is None else nonce,
             now=now,
-            max_age=sd_jwt.KEY_BINDING_MAX_AGE_SECONDS if compare else MAX_TIME,
+            max_age=sd_jwt.KEY_BINDING_MAX_AGE_SECONDS if compared else MAX_TIME,
         )
-        return compare
+        return compared
 
     def content(self) -> Mapping[str, Any]:
         """Return the disclosed claims, checked against the kind's schema (step 9)."""
@@ -265,19 +269,22 @@ def _read_sd_jwt(text: str, receipt: Receipt | None, catalogue: Catalogue) -> Sd
     kid = b64url_decode(token.header.kid or "", where="kid")
     if len(kid) != 32:
         raise payload.fail("kid")
-    cnf = payload.raw("cnf")
+    vct = payload.text("vct")
+    kind = catalogue.kind(vct)
+    if vct != kind.vct:  # a kind's bare code names no version
+        raise payload.fail("vct")
     return SdJwtArtefact(
         token=token,
-        kind=catalogue.kind(payload.text("vct")),
+        kind=kind,
         department=department,
         kid=kid,
         digest=token.digest,
         issued_at=payload.integer("iat"),
         not_before=payload.integer("nbf"),
-        expires=None if payload.raw("exp") is None else payload.integer("exp"),
+        expires=payload.integer("exp") if "exp" in payload else None,
         status=_status(payload, department),
         receipt=receipt,
-        holder=None if cnf is None else _holder(payload.object("cnf")),
+        holder=_holder(payload.object("cnf")) if "cnf" in payload else None,
         view=None,
     )
 

@@ -100,7 +100,7 @@ def check_kind(
 
     Raises:
         AuthorityError: ``department_unknown``, ``department_suspended``, ``kind_not_granted``,
-            ``lineage_broken``.
+            ``lineage_broken`` for ancestors in a circle, too many, or of no department.
     """
     code: str | None = department
     for _ in range(limits.MAX_LINEAGE + 1):
@@ -113,5 +113,7 @@ def check_kind(
             raise AuthorityError("department_suspended", department=code, block=block)
         if not any(block in interval for interval in record.kind):
             raise AuthorityError("kind_not_granted", department=code, kind=kind, block=block)
+        if all(block < parent.since for parent in record.parents):
+            break  # no parent is on record: that does not make it a top-level department
         code = record.parent_at(block)
     raise AuthorityError("lineage_broken", department=department)

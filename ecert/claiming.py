@@ -35,10 +35,11 @@ def normal_code(text: str) -> str:
     Raises:
         MalformedError: ``claim_code_malformed``.
     """
-    code = _SEPARATORS.sub("", text[: 4 * CODE_CHARS]).upper().translate(_LOOKALIKES)
-    if len(code) != CODE_CHARS or not code.isascii() or set(code) - set(_ALPHABET):
-        raise MalformedError("claim_code_malformed", length=CODE_CHARS)
-    return code
+    if text.isascii() and len(text) <= 4 * CODE_CHARS:
+        code = _SEPARATORS.sub("", text).upper().translate(_LOOKALIKES)
+        if len(code) == CODE_CHARS and not set(code) - set(_ALPHABET):
+            return code
+    raise MalformedError("claim_code_malformed", length=CODE_CHARS)
 
 
 def code_hash(code: str) -> bytes:

@@ -43,8 +43,7 @@ class DocumentFile:
         fields.only("format", "presentation", "receipt")
         if fields.text("format") != FORMAT:
             raise fields.fail("format")
-        raw = fields.raw("receipt")
         return cls(
             presentation=fields.text("presentation", max_chars=limits.MAX_SD_JWT_BYTES),
-            receipt=None if raw is None else Receipt.from_json(raw),
+            receipt=Receipt.from_json(fields.raw("receipt")) if "receipt" in fields else None,
         )

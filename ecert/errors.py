@@ -14,6 +14,7 @@ from typing import Literal
 
 Language = Literal["zh", "en"]
 MESSAGE_PACKAGES = ("ecert", "registry", "wallet", "verifier", "networks")
+_MAX_DETAIL_CHARS = 500
 
 
 class EcertError(Exception):
@@ -32,7 +33,7 @@ class EcertError(Exception):
     def message(self, language: Language = "en") -> str:
         """Return the sentence for people in ``language``."""
         template = messages()[self.code][language]
-        return template.format_map(_Details(self.details))
+        return template.format_map(_Details({k: _shown(v) for k, v in self.details.items()}))
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message('en')}"
@@ -96,6 +97,22 @@ class KeystoreError(EcertError):
 
 class UnavailableError(EcertError):
     """A source (node, registry, snapshot) could not answer; never means "invalid"."""
+
+
+def _shown(value: object) -> object:
+    """Make a detail fit to be shown.
+
+    Details quote what strangers wrote. What moves a terminal's cursor, reorders text or does not
+    show (Unicode categories C and Z) is spelt out: it could fake a verdict.
+    """
+    if isinstance(value, int | float):
+        return value
+    text = str(value)
+    if len(text) > _MAX_DETAIL_CHARS:
+        text = text[:_MAX_DETAIL_CHARS] + "…"
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 class _Details(dict[str, object]):

@@ -28,6 +28,10 @@ class Fields:
         self._value: Mapping[str, Any] = value
         self._where = where
 
+    def __contains__(self, name: str) -> bool:
+        """Whether there is such a member, be it null."""
+        return name in self._value
+
     def fail(self, field: str) -> MalformedError:
         """Return the error that ``field`` is malformed."""
         return MalformedError("field_malformed", where=self._where, field=field[:64])

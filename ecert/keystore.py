@@ -28,7 +28,9 @@ _HEADER_BYTES = 4 + 3 + _SALT_BYTES + _NONCE_BYTES + len(_CHECK) + _TAG_BYTES
 _MAX_LOG_N = 20
 _MAX_R = 8
 _MAX_P = 16
-_MAX_SEALED_BYTES = 4 << 20
+
+MAX_SECRET_BYTES = 4 << 20
+"""One sealed secret: a wallet's entry, a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ class Keystore:
             raise KeystoreError("keystore_malformed")
         cost = Cost(*header[4:7])
         bounds = ((cost.log_n, _MAX_LOG_N), (cost.r, _MAX_R), (cost.p, _MAX_P))
-        if not all(1 <= value <= most for value, most in bounds):
+        # RFC 7914 section 2: N is less than 2^(128 * r / 8), else scrypt has no meaning.
+        if not all(1 <= value <= most for value, most in bounds) or cost.log_n >= 16 * cost.r:
             raise KeystoreError("keystore_malformed")
         head, check = header[: 7 + _SALT_BYTES], header[7 + _SALT_BYTES :]
         store = cls(_derive(passphrase, head[7:], cost))
@@ -82,7 +85,13 @@ class Keystore:
         return store
 
     def seal(self, name: str, secret: bytes) -> bytes:
-        """Return ``secret`` encrypted for keeping under ``name``."""
+        """Return ``secret`` encrypted for keeping under ``name``.
+
+        Raises:
+            KeystoreError: ``secret_too_large``: ``open`` would not take it back.
+        """
+        if len(secret) > MAX_SECRET_BYTES:
+            raise KeystoreError("secret_too_large", name=name, limit=MAX_SECRET_BYTES)
         return self._seal(_associated(name), secret)
 
     def open(self, name: str, sealed: bytes) -> bytes:
@@ -91,7 +100,7 @@ class Keystore:
         Raises:
             KeystoreError: ``sealed_key_invalid``: damaged, or sealed under another name.
         """
-        if not _NONCE_BYTES + _TAG_BYTES <= len(sealed) <= _MAX_SEALED_BYTES:
+        if not 0 <= len(sealed) - _NONCE_BYTES - _TAG_BYTES <= MAX_SECRET_BYTES:
             raise KeystoreError("sealed_key_invalid", name=name)
         try:
             return self._open(_associated(name), sealed)
@@ -112,4 +121,5 @@ def _associated(name: str) -> bytes:
 
 def _derive(passphrase: str, salt: bytes, cost: Cost) -> bytes:
     kdf = Scrypt(salt=salt, length=32, n=1 << cost.log_n, r=cost.r, p=cost.p)
-    return kdf.derive(passphrase.encode("utf-8"))
+    # What the environment holds need not be UTF-8: its other bytes come as lone surrogates.
+    return kdf.derive(passphrase.encode("utf-8", "surrogatepass"))

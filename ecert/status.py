@@ -41,6 +41,9 @@ class StatusList:
     Args:
         bits: Bits of an entry.
         data: The packed entries.
+
+    Raises:
+        MalformedError: ``status_list_malformed`` for other than 1, 2, 4 or 8 bits.
     """
 
     def __init__(self, bits: int, data: bytes) -> None:
@@ -53,11 +56,18 @@ class StatusList:
     def from_words(
         cls, words: Mapping[int, int], size: int = limits.STATUS_LIST_SIZE
     ) -> "StatusList":
-        """Build a two-bit list of ``size`` entries from the contract's words by their index."""
+        """Build a two-bit list of ``size`` entries from the contract's words by their index.
+
+        Raises:
+            MalformedError: ``status_list_malformed`` for a word that the list has no room for.
+        """
         data = bytearray(size // 4)
         width = ENTRIES_PER_WORD // 4
         for index, word in words.items():
-            data[index * width : (index + 1) * width] = word.to_bytes(width, "little")
+            start = index * width
+            if not 0 <= start <= len(data) - width or not 0 <= word < 1 << 8 * width:
+                raise MalformedError("status_list_malformed", reason=f"word {index}")
+            data[start : start + width] = word.to_bytes(width, "little")
         return cls(2, bytes(data))
 
     def __len__(self) -> int:
@@ -81,7 +91,7 @@ class StatusList:
         Raises:
             MalformedError: ``status_list_malformed``.
         """
-        limit = (limits.MAX_STATUS_INDEX + 1) * 8 // 8
+        limit = limits.MAX_STATUS_INDEX + 1  # bytes: as many entries of eight bits
         decompressor = zlib.decompressobj()
         try:
             data = decompressor.decompress(b64url_decode(lst, where="lst"), limit + 1)

@@ -27,6 +27,7 @@ from ecert.facts import Anchor, Facts, FactSource, Query, ReceiptSource
 from ecert.fields import time_text
 from ecert.receipt import CompactReceipt, Receipt
 from ecert.report import Verdict
+from ecert.signing import SUITES
 from ecert.status import Status
 from ecert.trust import TrustStore
 
@@ -68,8 +69,10 @@ class Steps:
     replay: ReplayCache
     receipt: Receipt | None = None
     receipt_error: EcertError | None = None
+    looked_up: bool = False
+    """The receipt did not come with the artefact: where it is false, whoever was asked is wrong."""
     facts: Facts | None = None
-    facts_error: UnavailableError | None = None
+    facts_error: EcertError | None = None
     claims: Mapping[str, Any] | None = None
 
     def gather(self, source: FactSource, receipts: ReceiptSource | None) -> None:
@@ -88,13 +91,22 @@ class Steps:
             status=artefact.status,
         )
         try:
-            self.facts = source.facts(query)
-        except UnavailableError as error:
+            facts = source.facts(query)
+        except EcertError as error:
             self.facts_error = error
+            return
+        wanted = self.trust.file.chain_id
+        if facts.chain_id == wanted:
+            self.facts = facts
+        else:
+            self.facts_error = UnavailableError(
+                "source_other_chain", found=facts.chain_id, expected=wanted
+            )
 
     def _receipt(self, receipts: ReceiptSource | None) -> Receipt | None:
         found = self.artefact.receipt
         if found is None:
+            self.looked_up = True
             return receipts.receipt(self.artefact.digest) if receipts else None
         if isinstance(found, CompactReceipt):
             return found.expand(
@@ -112,6 +124,8 @@ class Steps:
             if facts.time < self.artefact.issued_at:
                 self._too_old(facts)
             raise NotChecked("key_unknown_unverified", Verdict.UNDECIDED)
+        if facts.key.suite not in (suite.chain for suite in SUITES):
+            raise NotChecked("suite_unknown", Verdict.UNDECIDED, suite=facts.key.suite)
         key = facts.key.public_key()
         if key.thumbprint != self.artefact.kid:
             raise SignatureInvalidError("key_not_of_thumbprint")
@@ -124,7 +138,16 @@ class Steps:
             raise self.receipt_error
         if self.receipt is None:
             raise NotChecked("no_receipt", Verdict.UNDECIDED)
-        receipt, file = self.receipt, self.trust.file
+        try:
+            self._check_receipt(self.receipt)
+        except ProofError as error:
+            if self.looked_up:
+                raise NotChecked("receipt_source_wrong", Verdict.UNDECIDED) from error
+            raise
+        return {}
+
+    def _check_receipt(self, receipt: Receipt) -> None:
+        file = self.trust.file
         if (receipt.chain_id, receipt.contract) != (
             file.chain_id,
             file.contracts["anchors"].address,
@@ -137,7 +160,6 @@ class Steps:
                 department=self.artefact.department,
             )
         receipt.check_inclusion(self.artefact.digest)
-        return {}
 
     def step_3_anchor(self) -> dict[str, object]:
         """The root is anchored by the department, with the same size, in a final block, in time."""
@@ -146,6 +168,8 @@ class Steps:
         anchor, issued_at = facts.anchor, self.artefact.issued_at
         if anchor is None:
             self._not_anchored(facts)
+        if self.looked_up and (anchor.size, anchor.block) != (receipt.size, receipt.block):
+            raise NotChecked("receipt_source_wrong", Verdict.UNDECIDED)
         if anchor.size != receipt.size:
             raise AnchorError("receipt_size", found=receipt.size, anchored=anchor.size)
         if anchor.block != receipt.block:
@@ -164,6 +188,8 @@ class Steps:
     def _not_anchored(self, facts: Facts) -> NoReturn:
         due = self.artefact.issued_at + ANCHOR_WITHIN_SECONDS
         if facts.time > due:
+            if self.looked_up:
+                raise NotChecked("receipt_source_wrong", Verdict.UNDECIDED)
             raise AnchorError("never_anchored", department=self.artefact.department)
         if self.now.timestamp() - facts.time > self.artefact.kind.max_status_age:
             self._too_old(facts)
@@ -200,8 +226,11 @@ class Steps:
                 raise StatusError("status_suspended", time=as_of)
             case _:
                 raise NotChecked("status_unknown_value", Verdict.UNDECIDED, value=facts.status)
-        if self.now.timestamp() - facts.time > self.artefact.kind.max_status_age:
+        age = self.now.timestamp() - facts.time
+        if age > self.artefact.kind.max_status_age:
             self._too_old(facts)
+        if age < -CLOCK_SKEW_SECONDS:  # set back, a clock would make everything recent
+            raise NotChecked("clock_behind", Verdict.UNDECIDED, time=as_of)
         return {"time": as_of}
 
     def step_7_validity(self) -> dict[str, object]:
@@ -222,6 +251,8 @@ class Steps:
             return self._holder_gap("holder_key_absent", required)
         if not self.artefact.has_proof:
             return self._holder_gap("holder_proof_absent", required)
+        if self.artefact.kind.fresh_challenge and not self.expect.challenges(self.artefact.form):
+            raise HolderBindingError("holder_challenge_not_given")
         if not self.artefact.verify_holder(self.expect, self.now, self.replay):
             return self._holder_gap("holder_audience_not_compared", required)
         return {}

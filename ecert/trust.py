@@ -7,12 +7,12 @@ each later one must be signed by enough keys of the old and of the new council.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 from ecert import envelope, limits
-from ecert.errors import TrustError
-from ecert.fields import Fields, hex_bytes, hex_text
+from ecert.errors import MalformedError, TrustError
+from ecert.fields import Fields, hex_bytes, hex_text, time_text
 from ecert.kinds.catalogue import Catalogue
 from ecert.signing import PublicKey, Signer
 
@@ -164,11 +164,13 @@ class TrustStore:
         """Check that the file has not expired.
 
         Raises:
+            MalformedError: ``time_not_aware`` for a time without its zone.
             TrustError: ``trust_expired``.
         """
+        if now.tzinfo is None:
+            raise MalformedError("time_not_aware")
         if now.timestamp() >= self.file.expires:
-            expired = datetime.fromtimestamp(self.file.expires, UTC)
-            raise TrustError("trust_expired", expired=expired.isoformat())
+            raise TrustError("trust_expired", expired=time_text(self.file.expires))
 
     @staticmethod
     def successor(
@@ -195,10 +197,11 @@ class TrustStore:
             raise TrustError("trust_rollback", found=new.version, pinned=old.version)
         if (new.chain_id, new.genesis_hash) != (old.chain_id, old.genesis_hash):
             raise TrustError("trust_other_chain")
-        if new.checkpoint.number < old.checkpoint.number:
-            raise TrustError(
-                "trust_rollback", found=new.checkpoint.number, pinned=old.checkpoint.number
-            )
+        block, before = new.checkpoint, old.checkpoint
+        if block.number < before.number:
+            raise TrustError("trust_rollback", found=block.number, pinned=before.number)
+        if block.number == before.number and block.hash != before.hash:
+            raise TrustError("trust_other_chain")
         return store
 
 

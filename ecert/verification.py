@@ -68,7 +68,7 @@ class Verifier:
         self._trust = trust
         self._facts = facts
         self._receipts = receipts
-        self._replay = replay or MemoryReplayCache()
+        self._replay = MemoryReplayCache() if replay is None else replay
 
     def verify(
         self, data: bytes | str, *, now: datetime, expect: Expectation | None = None
@@ -85,6 +85,7 @@ class Verifier:
 
         Raises:
             TrustError: ``trust_expired``: nothing can be said without a current trust file.
+            MalformedError: ``time_not_aware``, if ``now`` does not say its zone.
         """
         self._trust.check_current(now)
         try:

@@ -32,10 +32,9 @@ class Home:
             TrustError: ``trust_not_pinned``, or the pinned file is no longer good.
             MalformedError: The file is damaged.
         """
-        path = self.directory / _TRUST
-        if not path.exists():
-            raise TrustError("trust_not_pinned", path=str(path))
-        data = read_file(path, limit=limits.MAX_TRUST_FILE_BYTES)
+        data = self._read(_TRUST)
+        if data is None:
+            raise TrustError("trust_not_pinned", path=str(self.directory / _TRUST))
         return TrustStore(data, catalogue, now=now)
 
     def pin(self, data: bytes, catalogue: Catalogue, *, now: datetime) -> TrustStore:
@@ -45,13 +44,12 @@ class Home:
             MalformedError: The file cannot be read.
             TrustError: It is not good, or no successor of the pinned one.
         """
-        path = self.directory / _TRUST
-        if path.exists():
-            pinned = read_file(path, limit=limits.MAX_TRUST_FILE_BYTES)
-            store = TrustStore.successor(pinned, data, catalogue, now=now)
-        else:
+        pinned = self._read(_TRUST)
+        if pinned is None:
             store = TrustStore(data, catalogue, now=now)
-        write_file(path, data)
+        else:
+            store = TrustStore.successor(pinned, data, catalogue, now=now)
+        write_file(self.directory / _TRUST, data)
         return store
 
     def nodes(self) -> tuple[str, ...]:
@@ -60,10 +58,9 @@ class Home:
         Raises:
             MalformedError: The file is damaged.
         """
-        path = self.directory / _NODES
-        if not path.exists():
+        data = self._read(_NODES)
+        if data is None:
             return ()
-        data = read_file(path, limit=limits.MAX_TRUST_FILE_BYTES)
         value = json_decode(data, where=_NODES, max_bytes=limits.MAX_TRUST_FILE_BYTES)
         fields = Fields(value, _NODES)
         urls = fields.items("rpc", limit=MAX_NODES)
@@ -74,6 +71,21 @@ class Home:
     def remember_nodes(self, urls: Sequence[str]) -> None:
         """Remember JSON-RPC addresses."""
         write_file(self.directory / _NODES, json.dumps({"rpc": list(urls)}).encode())
+
+    def _read(self, name: str) -> bytes | None:
+        """Return a file of this folder, None only where there is certainly none.
+
+        One that may not be looked at, or a link that leads nowhere, is not missing: else any trust
+        file would be taken in the place of the pinned one.
+        """
+        path = self.directory / name
+        try:
+            path.lstat()
+        except FileNotFoundError:
+            return None
+        except OSError:
+            pass  # reading says why
+        return read_file(path, limit=limits.MAX_TRUST_FILE_BYTES)
 
 
 def read_file(path: Path, *, limit: int) -> bytes:

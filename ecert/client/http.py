@@ -31,7 +31,8 @@ class Origin:
         except ValueError as error:
             raise MalformedError("registry_origin_malformed", origin=url[:100]) from error
         secure = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
-        if not secure or not host or url != f"{parts.scheme}://{parts.netloc}" or "@" in url:
+        bare = url == f"{parts.scheme}://{parts.netloc}" and "@" not in url and url.isascii()
+        if not secure or not host or not bare:
             raise MalformedError("registry_origin_malformed", origin=url[:100])
         self.url = url
         self._endpoint = Endpoint(

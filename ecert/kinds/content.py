@@ -22,10 +22,13 @@ _FIRST_DAY = dt.date(1850, 1, 1)
 _LAST_DAY = dt.date(2999, 12, 31)
 """Days beyond these are slips of the hand, and would overflow when a term is added."""
 
-# Characters that do not show, that reorder what is shown (Unicode UAX 9), or that are half a
+# Characters that do not show (Default_Ignorable_Code_Point but for variation selectors, with which
+# rare Han characters are written), that reorder what is shown (Unicode UAX 9), or that are half a
 # character: a name made with them would look like another, or have no bytes.
 _UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+    "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]"
 )
 
 _IDENTIFIERS: Mapping[str, Callable[[str], object]] = {

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecert.errors import KeystoreError
-from ecert.keystore import Cost, Keystore
+from ecert.keystore import MAX_SECRET_BYTES, Cost, Keystore
 
 QUICK = Cost(log_n=2)
 PASSPHRASE = "correct horse battery staple"
@@ -61,13 +61,29 @@ def test_impossible_lengths_are_refused(made: tuple[bytes, Keystore], sealed: by
         made[1].open("signing/a", sealed)
 
 
+def test_nothing_is_sealed_that_could_not_be_opened(made: tuple[bytes, Keystore]) -> None:
+    largest = bytes(MAX_SECRET_BYTES)
+    assert made[1].open("entry", made[1].seal("entry", largest)) == largest
+    with pytest.raises(KeystoreError, match="secret_too_large"):
+        made[1].seal("entry", largest + b"x")
+
+
+def test_a_passphrase_need_not_be_utf_8() -> None:
+    """An environment variable's other bytes reach Python as lone surrogates."""
+    passphrase = b"caf\xe9".decode("utf-8", "surrogateescape")
+    header, store = Keystore.create(passphrase, QUICK)
+    assert Keystore.unlock(header, passphrase).open("a", store.seal("a", b"secret")) == b"secret"
+    with pytest.raises(KeystoreError, match="passphrase_wrong"):
+        Keystore.unlock(header, "caf\u00e9")
+
+
 def test_a_damaged_header_opens_nothing(made: tuple[bytes, Keystore]) -> None:
     header = made[0]
     for damaged in (b"", header[:-1], header + b"\0", b"XXXX" + header[4:]):
         with pytest.raises(KeystoreError, match="keystore_malformed"):
             Keystore.unlock(damaged, PASSPHRASE)
     # A cost that would exhaust memory is refused before anything is derived.
-    for cost in ((60, 8, 1), (20, 255, 1), (15, 8, 255), (0, 8, 1)):
+    for cost in ((60, 8, 1), (20, 255, 1), (15, 8, 255), (0, 8, 1), (16, 1, 1)):
         with pytest.raises(KeystoreError, match="keystore_malformed"):
             Keystore.unlock(header[:4] + bytes(cost) + header[7:], PASSPHRASE)
 

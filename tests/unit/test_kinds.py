@@ -5,6 +5,7 @@ import hashlib
 import json
 from importlib import resources
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 import jsonschema_rs
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from sample_rows import ISSUER, SCRIPT, claims_of
 
 from ecert.encoding import canonical_json
-from ecert.errors import ContentError, KindError
+from ecert.errors import ContentError, KindError, messages
 from ecert.identifiers import check_certificate_identifier
 from ecert.kinds import Catalogue, Kind
 
@@ -170,7 +171,10 @@ json_values = st.recursive(
 )
 def test_any_claims_fit_or_are_refused_with_sentences(code: str, claims: dict[Any, Any]) -> None:
     for problem in kind(code).problems(claims, partial=True):
-        assert "<" not in problem.message("zh").replace(str(problem.details["claim"]), "")
+        sentence = messages()[problem.code]["zh"]
+        wanted = {name for _, name, _, _ in Formatter().parse(sentence) if name}
+        assert wanted <= set(problem.details)
+        assert problem.message("zh").isprintable()
 
 
 @pytest.mark.parametrize("code", SAMPLED)

@@ -156,6 +156,7 @@ def test_an_expired_pinned_file_can_be_followed(world: World, tmp_path: Path) ->
         ({"version": 3, "chain_id": 1}, "trust_other_chain"),
         ({"version": 3, "genesis_hash": bytes([1]) * 32}, "trust_other_chain"),
         ({"version": 3, "checkpoint": PinnedBlock(6, bytes(32), bytes(32))}, "trust_rollback"),
+        ({"version": 3, "checkpoint": PinnedBlock(7, b"\1" * 32, bytes(32))}, "trust_other_chain"),
     ],
 )
 def test_never_back(world: World, tmp_path: Path, change: dict[str, Any], code: str) -> None:
