@@ -51,12 +51,13 @@ def say(key: str, language: Language, values: Mapping[str, object] | None = None
 
 
 def time_said(seconds: int, language: Language) -> str:
-    """Return a time as people in China read it, to the minute."""
-    return _said(datetime.fromisoformat(time_text(seconds)), language)
+    """Return a time as people in China read it, to the minute, with its zone."""
+    moment = _said(datetime.fromisoformat(time_text(seconds)), language)
+    return say("zone", language, {"time": moment})
 
 
 def with_times_said(text: str, language: Language) -> str:
-    """Return a sentence with the times in it written for people."""
+    """Return a sentence with the times in it written for people, without their zone."""
 
     def rewrite(match: re.Match[str]) -> str:
         try:
@@ -74,5 +75,5 @@ def _said(moment: datetime, language: Language) -> str:
         local = moment
     clock = f"{local.hour:02}:{local.minute:02}"
     if language == "zh":
-        return f"{local.year}年{local.month}月{local.day}日 {clock}（北京时间）"
-    return f"{local.day} {_MONTHS[local.month - 1]} {local.year}, {clock} (Beijing time)"
+        return f"{local.year}年{local.month}月{local.day}日 {clock}"
+    return f"{local.day} {_MONTHS[local.month - 1]} {local.year}, {clock}"

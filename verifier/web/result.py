@@ -1,13 +1,14 @@
 """A report as a person needs it: a sign, what to compare, why, and what to do."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from ecert.errors import Language
+from ecert.errors import EcertError, KindError, Language
 from ecert.fields import time_text
 from ecert.kinds.catalogue import Catalogue
 from ecert.kinds.kind import Kind
-from ecert.report import Outcome, Report, StepResult, Subject, Verdict
+from ecert.report import STEPS, Outcome, Report, StepResult, Subject, Verdict
 from verifier.web.language import say, time_said, with_times_said
 
 SIGNS: dict[Verdict, tuple[str, str]] = {
@@ -28,7 +29,9 @@ SIGNS: dict[Verdict, tuple[str, str]] = {
 }
 """Tone and sign of each verdict: what differs for people differs in word, shape and colour."""
 
-_HOLDER = 8
+_SIGNATURE, _HOLDER = STEPS.index("signature"), STEPS.index("holder")
+_COLON: dict[Language, str] = {"zh": "：", "en": ": "}
+_LARGE_CHARS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,11 @@ class Fact:
     value: str
     time: str | None = None
     """The same for machines, where the value is a time."""
+
+    @property
+    def long(self) -> bool:
+        """Whether the value is too long for large type."""
+        return len(self.value) > _LARGE_CHARS
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,7 @@ class Result:
         sign: The shape beside the word.
         word: The verdict.
         sentence: The verdict's sentence.
-        reason: Why, from the step that decided; "" when valid.
+        reason: Why, from the step that decided; when valid, what is left to look at, or "".
         as_of: When the chain's answer held; None when no source answered.
         checked_at: When it was checked.
         basis: What the answer rests on; "" when no source answered.
@@ -108,35 +116,47 @@ def present(report: Report, language: Language, catalogue: Catalogue) -> Result:
         tone=tone,
         sign=sign,
         word=word,
-        sentence=_after(word, report.headline(language), language),
-        reason=_reason(report, language),
+        sentence=_after(word + _COLON[language], report.headline(language)),
+        reason=_reason(report, language, catalogue),
         as_of=None if report.as_of is None else _moment("as_of", report.as_of, language),
         checked_at=_moment("checked_at", report.checked_at, language),
-        basis=report.basis_text(language),
+        basis=_after(say("basis_begins", language), report.basis_text(language)),
         title=kind.title(subject.claims, language) if kind and subject else None,
         kind=kind.names[language] if kind else "",
-        content_heading=say("content_valid" if tone == "good" else "content_other", language),
+        content_heading=say(f"content_{_standing(report)}", language),
         content=tuple(_content(subject, kind, language)) if kind and subject else (),
         about=tuple(_about(subject, kind, language)) if kind and subject else (),
-        rows=tuple(_row(step, language) for step in report.steps),
+        rows=tuple(_row(step, language, catalogue) for step in report.steps),
         todo=_todo(report, language),
     )
 
 
-def _after(word: str, headline: str, language: Language) -> str:
-    """Return the headline without the word it begins with."""
-    rest = headline.removeprefix(word + ("：" if language == "zh" else ": "))
+def _after(beginning: str, sentence: str) -> str:
+    """Return a sentence without what the page says in larger type before it."""
+    rest = sentence.removeprefix(beginning)
     return rest[:1].upper() + rest[1:]
 
 
-def _reason(report: Report, language: Language) -> str:
+def _standing(report: Report) -> str:
+    """Return how far the content may be believed."""
+    if report.verdict is Verdict.VALID:
+        return "valid"
+    signed = report.steps[_SIGNATURE].outcome is Outcome.PASSED
+    return "signed" if signed else "unsigned"
+
+
+def _holder_open(report: Report) -> bool:
+    return report.verdict is Verdict.VALID and report.steps[_HOLDER].outcome is not Outcome.PASSED
+
+
+def _reason(report: Report, language: Language, catalogue: Catalogue) -> str:
     """Return the sentence of the step that decided, or of the first that could not be checked."""
     if report.verdict is Verdict.VALID:
-        return ""
+        return say("holder_open", language) if _holder_open(report) else ""
     found = report.decisive or next(
         (step for step in report.steps if step.outcome is Outcome.NOT_CHECKED), None
     )
-    return "" if found is None else with_times_said(found.message(language), language)
+    return "" if found is None else _sentence(found, language, catalogue)
 
 
 def _content(subject: Subject, kind: Kind, language: Language) -> list[Fact]:
@@ -170,20 +190,27 @@ def _moment(label: str, seconds: int, language: Language) -> Fact:
     return Fact(say(label, language), time_said(seconds, language), time_text(seconds))
 
 
-def _row(step: StepResult, language: Language) -> Row:
+def _sentence(step: StepResult, language: Language, catalogue: Catalogue) -> str:
+    """Return a step's sentence with kinds by name and times as people read them."""
+    details = dict(step.details)
+    with suppress(KindError):
+        details["kind"] = catalogue.kind(str(details.get("kind"))).names[language]
+    return with_times_said(EcertError(step.code, **details).message(language), language)
+
+
+def _row(step: StepResult, language: Language, catalogue: Catalogue) -> Row:
     return Row(
         number=step.number,
         name=say(f"step_{step.name}", language),
         outcome=step.outcome.value,
         outcome_said=say(f"outcome_{step.outcome}", language),
-        sentence=with_times_said(step.message(language), language),
+        sentence=_sentence(step, language, catalogue),
     )
 
 
 def _todo(report: Report, language: Language) -> tuple[str, ...]:
     """Return what to do; where no holder proved anything, that includes a look at the person."""
     lines: Sequence[str] = say(f"do_{report.verdict}", language).strip().splitlines()
-    holder_open = report.steps[_HOLDER].outcome is not Outcome.PASSED
-    if report.verdict is Verdict.VALID and holder_open:
+    if _holder_open(report):
         lines = (*lines, say("do_compare_person", language))
     return tuple(lines)

@@ -4,7 +4,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ecert.report import STEPS, Outcome, Verdict
+from ecert.facts import Basis
+from ecert.fields import time_text
+from ecert.report import STEPS, Outcome, Report, StepResult, Subject, Verdict
 from verifier.web.submission import ASKED, FILES, MAX_ASKED_CHARS, REQUIRE
 
 
@@ -147,44 +149,39 @@ VERIFY_BODY: dict[str, Any] = {
     }
 }
 
+_TIME = 1_772_438_400
+_DEPARTMENT = "11350100003605390Q"
+_FOUND: dict[int, dict[str, object]] = {
+    3: {"department": _DEPARTMENT, "time": time_text(_TIME - 600), "block": 50},
+    4: {"department": _DEPARTMENT},
+    5: {"department": _DEPARTMENT, "kind": "resident-id"},
+    6: {"time": time_text(_TIME)},
+}
+
 REPORT_EXAMPLE: dict[str, Any] = {
     "reports": [
-        {
-            "verdict": "unreadable",
-            "exit_code": 3,
-            "message": {
-                "zh": "无法读取：这不是本系统能识别的证照文件或二维码。请使用原始文件或重新拍照。",
-                "en": "Unreadable: this is no document or QR code that can be read here. "
-                "Use the original file or take the picture again.",
-            },
-            "checked_at": "2026-03-02T08:00:00Z",
-            "as_of": None,
-            "basis": None,
-            "steps": [
-                {
-                    "number": 0,
-                    "name": "parsing",
-                    "outcome": "failed",
-                    "code": "qr_not_found",
-                    "zh": "图片中没有可识别的二维码。"
-                    "请让二维码占满画面、对焦清晰、避免反光后重拍。",
-                    "en": "No readable QR code was found in the picture. Take it again with the "
-                    "code filling the frame, sharp and without glare.",
-                },
-                *(
-                    {
-                        "number": number,
-                        "name": name,
-                        "outcome": "not_checked",
-                        "code": "not_reached",
-                        "zh": "未检查：前面的步骤未通过。",
-                        "en": "Not checked: an earlier step did not pass.",
-                    }
-                    for number, name in list(enumerate(STEPS))[1:]
-                ),
-            ],
-            "document": None,
-        }
+        Report(
+            verdict=Verdict.VALID,
+            steps=tuple(
+                StepResult(n, Outcome.PASSED, f"step_{n}_passed", _FOUND.get(n, {}))
+                for n in range(len(STEPS))
+            ),
+            checked_at=_TIME + 1,
+            as_of=_TIME,
+            basis=Basis.OPERATOR,
+            subject=Subject(
+                form="card",
+                kind="resident-id",
+                view="over18",
+                department=_DEPARTMENT,
+                issued_at=_TIME - 610,
+                not_before=_TIME - 610,
+                expires=_TIME + 30 * 86_400,
+                anchored_at=_TIME - 600,
+                digest=bytes(range(32)),
+                claims={"over_18": True},
+            ),
+        ).to_json()
     ]
 }
 

@@ -18,6 +18,7 @@ from verifier.checker import utc_now
 from verifier.web.challenges import Challenges
 from verifier.web.desk import Checks, Desk
 from verifier.web.page import Pages
+from verifier.web.patience import PatientProtocol
 from verifier.web.routes import Edge, add_routes, broken
 from verifier.web.upload import Budget
 from verifier.web.work import Workers
@@ -108,7 +109,7 @@ def serve(checker: Checks, host: str, port: int) -> None:
     print(f"http://{name}:{shown_port}/", flush=True)  # noqa: T201
     config = uvicorn.Config(
         create_app(checker),
-        http="h11",
+        http=PatientProtocol,
         ws="none",
         log_level="warning",
         access_log=False,  # neither who asks nor what

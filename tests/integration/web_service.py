@@ -1,0 +1,66 @@
+"""The verifier's web service as a real server on loopback, over a world in memory."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import uvicorn
+
+from ecert.rates import RateLimit
+from tests.fakes.world import World
+from verifier.checker import Checker
+from verifier.web.desk import Checks
+from verifier.web.patience import PatientProtocol
+from verifier.web.server import create_app
+
+HTML = {"accept-language": "en"}
+
+
+@contextmanager
+def serving(checker: Checks, **settings: Any) -> Iterator[httpx.Client]:
+    """Serve; limits are generous unless a test says otherwise."""
+    app = create_app(checker, **({"rate": RateLimit(10_000, 1)} | settings))
+    config = uvicorn.Config(
+        app,
+        http=PatientProtocol,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            with httpx.Client(base_url=address, timeout=30) as client:
+                yield client
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@contextmanager
+def serving_world(world: World, **settings: Any) -> Iterator[httpx.Client]:
+    """Serve a checker of this world, at the world's time."""
+    checker = Checker(world.verifier(lookup=True), None)
+    with serving(checker, now=lambda: world.now, **settings) as client:
+        yield client
+
+
+def paper(world: World, **issue: Any) -> bytes:
+    """A document file without holder's proof."""
+    issued = world.issue(**issue)
+    (receipt,) = world.anchor(issued.digest)
+    return world.file(issued.text, receipt)
+
+
+def first(answer: httpx.Response) -> dict[str, Any]:
+    """The first report of an answer."""
+    assert answer.status_code == 200, answer.text
+    report: dict[str, Any] = answer.json()["reports"][0]
+    return report
