@@ -12,6 +12,7 @@ from registry.context import Context, Contracts
 from registry.database import Database
 from registry.departments.models import KeystoreHeader
 from registry.errors import SettingsError
+from registry.migrations import newest_revision, revision_of
 from registry.outbox.models import ChainDeployment
 from registry.services import Services
 from registry.settings import Settings
@@ -36,12 +37,17 @@ class Registry:
         """Open a registry that ``registry.setup`` made.
 
         Raises:
-            SettingsError: ``passphrase_missing``, ``registry_not_set_up``.
+            SettingsError: ``passphrase_missing``, ``registry_not_set_up``, ``database_outdated``.
             KeystoreError: ``keystore_missing``, ``passphrase_wrong``.
             UnavailableError: ``database_unavailable``.
         """
         database = Database(settings.url)
         with database.reading() as session:
+            found, expected = revision_of(session.connection()), newest_revision()
+            if found is None:
+                raise SettingsError("registry_not_set_up", directory=settings.directory)
+            if found != expected:
+                raise SettingsError("database_outdated", found=found, expected=expected)
             header = session.get(KeystoreHeader, "main")
             deployment = session.get(ChainDeployment, 1)
         if header is None:

@@ -21,8 +21,7 @@ from registry.clock import Clock, unix_now
 from registry.context import Context, Contracts
 from registry.database import Database
 from registry.departments.keys import KeyService
-from registry.departments.models import Account, AccountPurpose, KeyPurpose, KeystoreHeader
-from registry.errors import NotFoundError
+from registry.departments.models import AccountPurpose, KeyPurpose, KeystoreHeader
 from registry.migrations import upgrade
 from registry.outbox.checkpoints import keep_checkpoint
 from registry.outbox.models import ChainDeployment
@@ -82,8 +81,8 @@ def set_up(
     with database.transaction() as session:
         keystore = _keystore(session, settings.read_passphrase(), cost)
         keys = KeyService(session, keystore)
-        deployer = keys.local_account(_account(keys, AccountPurpose.DEPLOYER))
-        council = _account(keys, AccountPurpose.COUNCIL).address
+        deployer = keys.local_account(keys.own_account(None, AccountPurpose.DEPLOYER))
+        council = keys.own_account(None, AccountPurpose.COUNCIL).address
         _registry_keys(keys)
     sender, nodes = Sender(RpcPool(urls, chain_id)), Nodes(urls)
     with database.reading() as session:
@@ -117,13 +116,6 @@ def _keystore(session: Session, passphrase: str, cost: Cost | None) -> Keystore:
     session.add(KeystoreHeader(header=header))
     session.flush()
     return keystore
-
-
-def _account(keys: KeyService, purpose: AccountPurpose) -> Account:
-    try:
-        return keys.account(None, purpose)
-    except NotFoundError:
-        return keys.make_account(None, purpose)
 
 
 def _registry_keys(keys: KeyService) -> None:

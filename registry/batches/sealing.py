@@ -11,6 +11,7 @@ from ecert.merkle import MerkleTree, leaf_hash
 from registry.batches.models import Batch, BatchState
 from registry.clock import new_id, new_ids
 from registry.context import Context
+from registry.database import insert_many, update_many
 from registry.departments.keys import KeyService
 from registry.departments.models import AccountPurpose
 from registry.documents.models import (
@@ -50,6 +51,7 @@ def queue_anchors(session: Session, context: Context) -> int:
         select(Batch.id, Batch.department, Batch.root, Batch.size)
         .where(col(Batch.state) == BatchState.SEALED, col(Batch.transaction_id).is_(None))
         .order_by(col(Batch.department), col(Batch.id))
+        .with_for_update(skip_locked=True)
     )
     by_department: dict[str, list[tuple[str, bytes, int]]] = {}
     for batch_id, department, root, size in session.exec(statement).all():
@@ -123,9 +125,8 @@ def _seal(session: Session, context: Context, department: str, rows: Sequence[_R
                     "iat": now,
                 }
             )
-    session.execute(sa.update(Artefact), places)
-    if fillers:
-        session.execute(sa.insert(Artefact), fillers)
+    update_many(session, Artefact, places)
+    insert_many(session, Artefact, fillers)
     session.execute(
         sa.update(DocumentRecord)
         .where(

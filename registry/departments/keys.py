@@ -61,6 +61,13 @@ class KeyService:
         self._session.flush()
         return row
 
+    def own_account(self, department: str | None, purpose: AccountPurpose) -> Account:
+        """Return the account of a department for a purpose, made when there is none."""
+        try:
+            return self.account(department, purpose)
+        except NotFoundError:
+            return self.make_account(department, purpose)
+
     def account(self, department: str | None, purpose: AccountPurpose) -> Account:
         """Return the account of a department for a purpose.
 

@@ -100,19 +100,13 @@ class DepartmentService:
         wanted = sorted(set(kinds))
         for wanted_kind in wanted:
             self._check_kind(wanted_kind, kind)
-        if self._session.get(Department, code) is not None:
-            raise ConflictError("department_exists", department=code)
-        row = Department(
-            code=code,
-            name=name.strip(),
-            kind=kind,
-            parent_code=parent,
-            created_at=self._context.clock(),
-        )
+        row = self._new(code)
+        row.name, row.kind, row.parent_code = name.strip(), kind, parent
+        row.state = DepartmentState.REQUESTED
         self._session.add(row)
         self._session.flush()
         accounts = {
-            purpose: self._keys.make_account(code, purpose).address
+            purpose: self._keys.own_account(code, purpose).address
             for purpose in (AccountPurpose.ADMIN, AccountPurpose.ANCHOR, AccountPurpose.STATUS)
         }
         call = self._calls.admit(
@@ -126,7 +120,9 @@ class DepartmentService:
         admitted = self._act(parent, call, Purpose.ADMIT)
         row.transaction_id = admitted
         for wanted_kind in wanted:
-            self._session.add(KindGrant(department=code, kind=wanted_kind, transaction_id=admitted))
+            self._session.merge(
+                KindGrant(department=code, kind=wanted_kind, transaction_id=admitted)
+            )
         ready = admitted
         for purpose, role in (
             (AccountPurpose.ANCHOR, ChainRole.ANCHOR),
@@ -322,6 +318,15 @@ class DepartmentService:
             codes.append(above)
             above = self.get(above).parent_code
         return codes
+
+    def _new(self, code: str) -> Department:
+        """Return a new row, or that of a department whose admission the chain refused."""
+        row = self._session.get(Department, code)
+        if row is None:
+            return Department(code=code, name="", kind="", created_at=self._context.clock())
+        if row.state != DepartmentState.REFUSED:
+            raise ConflictError("department_exists", department=code)
+        return row
 
     def _check_kind(self, kind: str, department_kind: str) -> None:
         issuers = self._context.catalogue.kind(kind).issuer_kinds

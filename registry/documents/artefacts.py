@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from ecert.artefact import read
 from ecert.kinds import Catalogue
 from ecert.signing import PublicKey
 from registry.clock import new_ids
+from registry.database import insert_many
 from registry.documents.issuing import Signed
 from registry.documents.models import Artefact, ArtefactForm, ArtefactState
 
@@ -43,8 +43,7 @@ def keep(
         }
         for artefact_id, (document_id, made) in zip(new_ids(len(pairs)), pairs, strict=True)
     ]
-    if rows:
-        session.execute(sa.insert(Artefact), rows)
+    insert_many(session, Artefact, rows)
 
 
 def artefacts_of(session: Session, document_id: str) -> Sequence[Artefact]:

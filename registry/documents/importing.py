@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from ecert.kinds import Catalogue, Kind
@@ -13,6 +12,7 @@ from registry.access.models import Role
 from registry.audit.service import AuditTrail
 from registry.clock import day_in_china, new_id, new_ids
 from registry.context import Context
+from registry.database import insert_many
 from registry.documents.models import DocumentRecord, DocumentState, ImportJob
 from registry.documents.preparing import (
     Prepared,
@@ -138,7 +138,7 @@ class ImportService:
                     row_number=row.number,
                 )
             )
-        self._session.execute(sa.insert(DocumentRecord), inserts)
+        insert_many(self._session, DocumentRecord, inserts)
 
 
 def _problem(problem: ImportProblem) -> dict[str, Any]:

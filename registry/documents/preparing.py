@@ -1,5 +1,6 @@
 """From checked claims to the row of a new document."""
 
+import base64
 import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
@@ -15,8 +16,7 @@ from registry.clock import day_in_china
 from registry.documents.models import DocumentRecord, DocumentState
 from registry.errors import RequestError
 
-_SERIAL_ALPHABET = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ"
-_SERIAL_CHARS = 14
+_SERIAL_BYTES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +120,6 @@ def row_of(
 
 
 def _serial(now: int) -> str:
-    """Return the year and 70 random bits: unique without a counter that workers would share."""
-    tail = "".join(secrets.choice(_SERIAL_ALPHABET) for _ in range(_SERIAL_CHARS))
+    """Return the year and 80 random bits: unique without a counter that workers would share."""
+    tail = base64.b32encode(secrets.token_bytes(_SERIAL_BYTES)).decode("ascii")
     return f"{day_in_china(now).year}{tail}"

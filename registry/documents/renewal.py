@@ -15,6 +15,7 @@ from ecert.signing import PublicKey
 from ecert.status import Status
 from registry.batches.models import Batch, BatchState
 from registry.context import Context
+from registry.departments.barring import barred_departments
 from registry.departments.keys import KeyService
 from registry.departments.models import KeyPurpose, KeyState, SigningKey
 from registry.documents.artefacts import keep
@@ -52,7 +53,7 @@ def mark_stale(session: Session, context: Context) -> int:
             sa.or_(col(Transaction.id).is_(None), col(Transaction.state) != TransactionState.MINED),
         )
     )
-    batches = session.exec(statement).all()
+    batches = session.exec(statement.with_for_update(of=Batch, skip_locked=True)).all()
     for batch in batches:
         _drop(session, context, batch)
     return len(batches)
@@ -75,6 +76,7 @@ def renew_stale(session: Session, context: Context, limit: int) -> int:
         .join(DocumentRecord, col(DocumentRecord.id) == col(Artefact.document_id))
         .where(
             col(Artefact.state) == ArtefactState.STALE,
+            col(Artefact.department).not_in(barred_departments(session)),
             sa.exists().where(
                 col(SigningKey.department) == col(Artefact.department),
                 col(SigningKey.purpose) == KeyPurpose.DOCUMENTS,

@@ -2,18 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from ecert.errors import EcertError
 from ecert.signing import Signer
+from registry.audit.service import AuditTrail
 from registry.context import Context
+from registry.database import update_many
+from registry.departments.barring import barred_departments
 from registry.departments.keys import KeyService
 from registry.departments.models import (
-    Department,
-    DepartmentState,
     GrantState,
     KeyPurpose,
     KeyState,
@@ -24,8 +25,9 @@ from registry.documents.artefacts import keep
 from registry.documents.issuing import Issue, Signed, sign_card, sign_document
 from registry.documents.models import DocumentRecord, DocumentState
 from registry.documents.preparing import check_term
-from registry.errors import RegistryError
 from registry.status.lists import StatusAllocator
+
+DOCUMENTS: sa.Table = DocumentRecord.__table__  # type: ignore[attr-defined]
 
 
 def sign_approved(session: Session, context: Context, limit: int) -> int:
@@ -35,7 +37,7 @@ def sign_approved(session: Session, context: Context, limit: int) -> int:
     rejected with the error's code as its reason.
     """
     rows = _approved(session, limit)
-    by_department: defaultdict[str, list[DocumentRecord]] = defaultdict(list)
+    by_department: defaultdict[str, list[_Row]] = defaultdict(list)
     for row in rows:
         by_department[row.department].append(row)
     for department, documents in by_department.items():
@@ -43,10 +45,22 @@ def sign_approved(session: Session, context: Context, limit: int) -> int:
     return len(rows)
 
 
-def _approved(session: Session, limit: int) -> Sequence[DocumentRecord]:
-    suspended = _suspended(session)
+class _Row(NamedTuple):
+    id: str
+    department: str
+    kind: str
+    claims: dict[str, Any]
+    issued_at: int | None
+    valid_until: int | None
+
+
+_COLUMNS = [DOCUMENTS.c[name] for name in _Row._fields]
+
+
+def _approved(session: Session, limit: int) -> list[_Row]:
+    barred = barred_departments(session)
     statement = (
-        select(DocumentRecord)
+        sa.select(*_COLUMNS)
         .join(
             KindGrant,
             sa.and_(
@@ -67,61 +81,52 @@ def _approved(session: Session, limit: int) -> Sequence[DocumentRecord]:
         .limit(limit)
         .with_for_update(of=DocumentRecord, skip_locked=True)
     )
-    if suspended:
-        statement = statement.where(col(DocumentRecord.department).not_in(suspended))
-    return session.exec(statement).all()
+    if barred:
+        statement = statement.where(col(DocumentRecord.department).not_in(barred))
+    return [_Row(*row) for row in session.execute(statement)]
 
 
-def _suspended(session: Session) -> set[str]:
-    """Return the departments that may not issue: those not admitted, and all below them."""
-    rows = session.exec(select(Department.code, Department.parent_code, Department.state)).all()
-    barred = {code for code, _, state in rows if state != DepartmentState.ADMITTED}
-    grew = bool(barred)
-    while grew:
-        below = {code for code, parent, _ in rows if parent in barred} - barred
-        barred |= below
-        grew = bool(below)
-    return barred
-
-
-def _sign(
-    session: Session, context: Context, department: str, documents: Sequence[DocumentRecord]
-) -> None:
+def _sign(session: Session, context: Context, department: str, documents: Sequence[_Row]) -> None:
     keys = KeyService(session, context.keystore)
     signer = keys.signer(keys.signing_key(department, KeyPurpose.DOCUMENTS))
     now = context.clock()
     each = 2 if context.settings.paper_cards else 1
     entries = iter(StatusAllocator(session).take(department, each * len(documents)))
     made: list[tuple[str, Signed]] = []
-    changes: list[dict[str, Any]] = []
+    signed: list[dict[str, Any]] = []
+    rejected: list[dict[str, Any]] = []
     for row in documents:
-        change: dict[str, Any] = {"id": row.id, "updated_at": now}
+        change = {"id": row.id, "updated_at": now}
         try:
             issue = _issue(context, row, now)
-            signed = _paper(context, issue, signer, now, [next(entries) for _ in range(each)])
-        except (RegistryError, EcertError) as error:
-            change |= {
-                "state": DocumentState.REJECTED,
-                "reason": error.code,
-                "fingerprint": None,
-                "issued_at": None,
-                "valid_until": None,
-            }
-        else:
-            made += ((row.id, one) for one in signed)
-            change |= {
+            artefacts = _paper(context, issue, signer, now, [next(entries) for _ in range(each)])
+        except EcertError as error:
+            refusal = {"state": DocumentState.REJECTED, "reason": error.code, "fingerprint": None}
+            rejected.append(change | refusal)
+            continue
+        made += ((row.id, artefact) for artefact in artefacts)
+        signed.append(
+            change
+            | {
                 "state": DocumentState.SIGNED,
-                "reason": row.reason,
-                "fingerprint": row.fingerprint,
                 "issued_at": row.issued_at or now,
                 "valid_until": issue.valid_until,
             }
-        changes.append(change)
+        )
     keep(session, department, made)
-    session.execute(sa.update(DocumentRecord), changes)
+    update_many(session, DocumentRecord, signed)
+    update_many(session, DocumentRecord, rejected)
+    AuditTrail(session, context.clock).record(
+        None,
+        "documents.sign",
+        department,
+        department=department,
+        signed=len(signed),
+        rejected=len(rejected),
+    )
 
 
-def _issue(context: Context, row: DocumentRecord, now: int) -> Issue:
+def _issue(context: Context, row: _Row, now: int) -> Issue:
     kind = context.catalogue.kind(row.kind)
     # What was signed before, for an anchor that never came, keeps its term.
     until = row.valid_until if row.issued_at else check_term(kind, row.claims, now)

@@ -186,9 +186,23 @@ class Transmitter:
     def _broadcast(self, row: Transaction) -> None:
         try:
             self._sight.sender.broadcast(_prepared(row))
-        except ChainRejectedError:
-            # Nonce taken, or refused for good: what became of it is asked of the chain next.
-            return
+        except ChainRejectedError as error:
+            # Where the nonce is taken, what became of it is asked of the chain next.
+            if error.code != "chain_nonce_taken":
+                self._give_up(row, error)
+
+    def _give_up(self, row: Transaction, error: ChainRejectedError) -> None:
+        """Fail what no node will ever take, and fill its place: later ones would wait for ever."""
+        assert row.nonce is not None  # it was prepared
+        with self._registry.database.transaction() as session:
+            current = session.get(Transaction, row.id, with_for_update=True)
+            account = session.get(Account, row.account)
+            assert account is not None  # a foreign key
+            keys = KeyService(session, self._context.keystore)
+            filler = self._sight.sender.prepare_filler(keys.local_account(account), row.nonce)
+            self._sight.sender.broadcast(filler)
+            if current is not None and current.state == row.state:
+                self._fail(session, current, error.code)
 
     def _follow_all(self) -> bool:
         moved = False

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from sqlmodel import Session
 
 from ecert.chain.node import Nodes
-from ecert.errors import UnavailableError
+from ecert.errors import EcertError, UnavailableError
 from networks.embedded import EmbeddedChain
 from registry.application import Registry
 from registry.batches.sealing import queue_anchors, seal_waiting
@@ -21,6 +21,7 @@ from registry.chain.sender import Sender
 from registry.context import Context
 from registry.documents.renewal import mark_stale, renew_stale
 from registry.documents.signing import sign_approved
+from registry.errors import ConflictError
 from registry.outbox.checkpoints import keep_checkpoint
 from registry.outbox.models import ChainCheckpoint
 from registry.outbox.reconciliation import reconcile
@@ -34,6 +35,9 @@ _SIGN_ROUNDS = 16
 
 _MEND_SECONDS = 5.0
 _LONGEST_PAUSE = 10.0
+_PASSING = (UnavailableError, ConflictError)
+"""Errors after which trying again is right: no answer, or another worker was quicker."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -85,7 +89,7 @@ class Worker:
             try:
                 if not self.tick():
                     stop.wait(pause)
-            except UnavailableError as error:
+            except _PASSING as error:
                 stop.wait(self._after(error))
 
     def drain(self, *, seconds: float) -> None:
@@ -95,21 +99,21 @@ class Worker:
             UnavailableError: ``worker_too_slow``, or why chain or database did not answer.
         """
         deadline = time.monotonic() + seconds
-        failure = UnavailableError("worker_too_slow", seconds=seconds)
+        failure: EcertError = UnavailableError("worker_too_slow", seconds=seconds)
         idle = 0
         while idle < 2:
             if time.monotonic() > deadline:
                 raise failure
             try:
                 idle = 0 if self.tick() else idle + 1
-            except UnavailableError as error:
+            except _PASSING as error:
                 failure = error
                 time.sleep(self._after(error))
             else:
                 if idle:
                     time.sleep(self._registry.settings.batch_seconds + 0.05)
 
-    def _after(self, error: UnavailableError) -> float:
+    def _after(self, error: EcertError) -> float:
         """Return how long to wait: chain or disk may be back in a moment; what was done is kept."""
         self._reconciled = False
         self._failures += 1
