@@ -60,7 +60,7 @@ def rows() -> list[Row]:
             "check": lambda: public_key.verify(signature, read.signed_bytes, algorithm),
         }
     )
-    half = Mark("two P-256 verifications", found["check"] / 2)
+    half = Mark("two P-256 checks", found["check"] / 2)
     return [
         Row("issue a card", Unit.RATE, found["issue"], limit=Mark("P-256 sign", found["sign"])),
         Row(f"read a card ({len(shown)} characters)", Unit.RATE, found["parse"]),

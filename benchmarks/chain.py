@@ -35,7 +35,7 @@ LEAVES = 1_024
 FEW, MANY = 20, 1_024
 
 ONE_ROOT_GAS, LEVEL_GAS, MANY_ROOTS_GAS = 62_000, 2_400, 30_000
-PEER_GAS = Mark("document-store, one role, no key history", 47_900, measured=False)
+PEER_GAS = Mark("document-store", 47_900, measured=False)
 PEER_CALLS = Mark("one call a fact", 18, measured=False)
 
 # What Ethereum's berlin rules charge whoever does this (EIP-2028, EIP-2929).
@@ -55,7 +55,7 @@ def rows() -> list[Row]:
 
 def _gas(deployed: Deployed) -> list[Row]:
     roots = _roots()
-    found = []
+    found: list[Row] = []
     for ancestors in (0, len(BRANCH) - 1):
         mined, data = deployed.anchor(BRANCH[ancestors], next(roots), LEAVES)
         found.append(
@@ -74,7 +74,7 @@ def _gas(deployed: Deployed) -> list[Row]:
         )
         found.append(
             Row(
-                f"anchor {count:,} roots at once, each, {len(BRANCH) - 1} ancestors",
+                f"each of {count:,} roots at once, {len(BRANCH) - 1} ancestors",
                 Unit.GAS,
                 mined.gas_used / count,
                 PEER_GAS,
@@ -141,13 +141,13 @@ def _checks(deployed: Deployed, directory: Path, stack: ExitStack) -> list[Row]:
             Unit.MILLISECONDS,
             seconds["online"],
             Mark(f"{calls} smallest calls alone", calls * seconds["call"]),
-            Mark("one call, two verifications", seconds["call"] + two),
+            Mark("one call, two checks", seconds["call"] + two),
         ),
         Row(
             "time of one check, snapshot",
             Unit.MILLISECONDS,
             seconds["offline"],
-            limit=Mark("two verifications", two),
+            limit=Mark("two P-256 checks", two),
         ),
     ]
 

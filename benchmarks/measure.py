@@ -5,9 +5,11 @@ output is measured in processor time of this process, which leaves out the momen
 processes had the core; what waits for a node is measured by the wall clock.
 """
 
+import gc
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 Action = Callable[[], object]
 Clock = Callable[[], float]
@@ -29,11 +31,12 @@ def rates(actions: Mapping[str, Action], *, clock: Clock = CPU) -> dict[str, flo
     Returns:
         Calls a second of each, in its median round.
     """
-    counts = {name: _calls_in_a_round(action, clock) for name, action in actions.items()}
     found: dict[str, list[float]] = {name: [] for name in actions}
-    for _ in range(ROUNDS):
-        for name, action in actions.items():
-            found[name].append(counts[name] / _seconds(action, counts[name], clock))
+    with _own_garbage_only():
+        counts = {name: _calls_in_a_round(action, clock) for name, action in actions.items()}
+        for _ in range(ROUNDS):
+            for name, action in actions.items():
+                found[name].append(counts[name] / _seconds(action, counts[name], clock))
     return {name: statistics.median(values) for name, values in found.items()}
 
 
@@ -51,10 +54,22 @@ def durations(
         Seconds of each, in its median round.
     """
     found: dict[str, list[float]] = {name: [] for name in actions}
-    for _ in range(rounds):
-        for name, action in actions.items():
-            found[name].append(_seconds(action, 1, clock))
+    with _own_garbage_only():
+        for _ in range(rounds):
+            for name, action in actions.items():
+                found[name].append(_seconds(action, 1, clock))
     return {name: statistics.median(values) for name, values in found.items()}
+
+
+@contextmanager
+def _own_garbage_only() -> Iterator[None]:
+    """Let collections look at what the actions make, not at what else was imported or made."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _calls_in_a_round(action: Action, clock: Clock) -> int:
