@@ -94,7 +94,8 @@ def problem(status: int, error: EcertError, headers: Mapping[str, str] | None = 
         "en": en,
         "details": {name: _plain(value) for name, value in error.details.items()},
     }
-    return Response(json_encode(body).encode(), status, headers, media_type=MEDIA_TYPE)
+    content = json_encode(body).encode("utf-8", "replace")  # a detail may be half a character
+    return Response(content, status, headers, media_type=MEDIA_TYPE)
 
 
 def status_of(error: EcertError) -> HTTPStatus:

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal
 
 from ecert.chain.rpc import RpcNode
 from ecert.errors import EcertError
@@ -18,11 +18,12 @@ CHAIN_DIRECTORY = "chain"
 LATE_BEATS = 3
 """Heartbeats that a worker may miss before it counts as gone."""
 
-_CHECK_SECONDS = 5.0
+CHECK_SECONDS = 5.0
+"""How long what was found is taken to be so still."""
+
 _NODE_SECONDS = 3.0
 
 State = Literal["ok", "degraded", "unavailable"]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Health:
     def vitals(self) -> Vitals:
         """Return what was found a few seconds ago at most."""
         with self._lock:
-            if self._clock() >= self._looked + _CHECK_SECONDS:
+            if self._clock() >= self._looked + CHECK_SECONDS:
                 self._vitals = self._look()
                 self._looked = self._clock()
             return self._vitals

@@ -1,6 +1,7 @@
 """Bounds on what comes in: bytes of a body while it arrives, and how long it may take."""
 
 import asyncio
+from contextlib import suppress
 
 from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,6 +13,12 @@ MAX_BODY_BYTES = 256 * limits.KIB
 
 MAX_UPLOAD_BYTES = limits.MAX_IMPORT_BYTES + 64 * limits.KIB
 """A file of applications with its form fields and boundaries."""
+
+LINGER_SECONDS = 15.0
+"""How long the rest of a refused body is read and thrown away, so that the refusal is heard."""
+
+SILENT_SECONDS = 2.0
+"""How long a client may pause meanwhile: it has heard, or will not."""
 
 UPLOAD_PATHS = frozenset({"/v1/imports"})
 
@@ -56,13 +63,21 @@ class Bounds:
         seconds = self._body_seconds * (1 + limit // limits.MIB)
         body = _Body(scope, receive, limit, asyncio.get_running_loop().time() + seconds)
 
-        async def send_last(message: Message) -> None:
+        closing = False
+
+        async def send_and_close(message: Message) -> None:
+            nonlocal closing
             if message["type"] == "http.response.start" and body.unread:
-                # What is left of the body is not worth reading: the connection ends here.
+                # What is left of the body is not worth keeping: the connection ends here.
+                closing = True
                 message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+            if closing and message["type"] == "http.response.body" and not message.get("more_body"):
+                await send({**message, "more_body": True})
+                await body.discard()
+                message = {"type": "http.response.body", "body": b""}
             await send(message)
 
-        await self._app(scope, body.receive, send_last)
+        await self._app(scope, body.receive, send_and_close)
 
 
 class _Body:
@@ -97,6 +112,19 @@ class _Body:
             if self._size > self._limit:
                 raise BodyTooLargeError(self._limit)
         return message
+
+    async def discard(self) -> None:
+        """Read what still comes, for a while, and keep nothing (RFC 9112 section 9.6).
+
+        A connection that is closed over unread data is reset, and the answer is lost with it.
+        """
+        end = min(self._deadline, asyncio.get_running_loop().time() + LINGER_SECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(end):
+                while not self._whole:
+                    async with asyncio.timeout(SILENT_SECONDS):
+                        message = await self._receive()
+                    self._whole = not message.get("more_body", False)
 
 
 def _content_length(scope: Scope) -> int:

@@ -13,7 +13,7 @@ from registry.access.models import Role
 from registry.api.edge import AnEdge, Edge
 from registry.api.guard import AnActor
 from registry.api.routes.routers import officer_router
-from registry.api.schemas.common import CODE_PATTERN, IdPath, own_department
+from registry.api.schemas.common import CODE_PATTERN, KIND_PATTERN, IdPath, own_department
 from registry.api.schemas.documents import ImportAnswer
 from registry.documents.importing import read_import
 
@@ -26,7 +26,7 @@ async def import_file(
     edge: AnEdge,
     actor: AnActor,
     file: Annotated[UploadFile, File(description="CSV or Excel, a header row first.")],
-    kind: Annotated[str, Form(max_length=32)],
+    kind: Annotated[str, Form(pattern=KIND_PATTERN)],
     department: Annotated[
         str | None, Form(pattern=CODE_PATTERN, description="The officer's own when not given.")
     ] = None,

@@ -11,6 +11,7 @@ from registry.errors import RequestError
 
 ID_PATTERN = r"^[0-9a-f]{32}$"
 CODE_PATTERN = r"^[0-9A-Za-z.\-]{1,20}$"
+KIND_PATTERN = r"^[0-9A-Za-z.\-]{1,32}$"
 HASH_PATTERN = r"^0x[0-9a-f]{64}$"
 _PLAIN = r"^[^\x00-\x1f\x7f]*$"
 
@@ -22,13 +23,13 @@ MAX_INTEGER = (1 << 63) - 1
 
 Id: TypeAlias = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 Code: TypeAlias = Annotated[str, StringConstraints(pattern=CODE_PATTERN)]
-KindCode: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z.\-]{1,32}$")]
+KindCode: TypeAlias = Annotated[str, StringConstraints(pattern=KIND_PATTERN)]
 Hash: TypeAlias = Annotated[str, StringConstraints(pattern=HASH_PATTERN)]
 Text: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_PLAIN)]
 
 IdPath = Annotated[str, Path(pattern=ID_PATTERN, description="The id, 32 hexadecimal digits.")]
 CodePath = Annotated[str, Path(pattern=CODE_PATTERN, description="The department's code.")]
-KindPath = Annotated[str, Path(pattern=r"^[0-9A-Za-z.\-]{1,32}$", description="The kind's code.")]
+KindPath = Annotated[str, Path(pattern=KIND_PATTERN, description="The kind's code.")]
 AfterId = Annotated[
     str, Query(pattern=r"^([0-9a-f]{32})?$", description="The last id already known.")
 ]
