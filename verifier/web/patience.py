@@ -1,4 +1,4 @@
-"""HTTP connections that do not wait for a request's head for ever, as uvicorn's own would."""
+"""HTTP connections that neither wait for a request's head for ever nor log it."""
 
 import asyncio
 from typing import ClassVar
@@ -11,7 +11,7 @@ HEAD_SECONDS = 15.0
 
 
 class PatientProtocol(H11Protocol):
-    """Closes a connection on which a request has begun, or was never begun, for too long."""
+    """Closes a connection on which no head of a request arrives whole in time."""
 
     head_seconds: ClassVar[float] = HEAD_SECONDS
     _late: asyncio.TimerHandle | None = None
@@ -19,6 +19,7 @@ class PatientProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
         super().connection_made(transport)
+        self.access_log = False  # whatever handlers the process has: lines would quote queries
         self._wait()
 
     def data_received(self, data: bytes) -> None:

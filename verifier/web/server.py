@@ -71,7 +71,7 @@ def create_app(
     edge = Edge(
         desk=Desk(checker, Challenges(lambda: now().timestamp()), now),
         pages=pages,
-        rate=rate or RateLimit(BURST, PER_SECOND),
+        rate=RateLimit(BURST, PER_SECOND) if rate is None else rate,
         workers=workers or Workers(),
         budget=budget or Budget(),
         audience=audience,
