@@ -66,6 +66,9 @@ class Challenges:
         self._answered: dict[bytes, int] = {}  # until when to remember, soonest first
         self._lock = threading.Lock()
 
+    def __len__(self) -> int:
+        return len(self._answered)
+
     def make(self, audience: str) -> Challenge:
         """Return a fresh challenge."""
         now = int(self._clock())
