@@ -152,6 +152,9 @@ class ClaimService:
     ) -> tuple[Claim, str]:
         """Use a code up: sign the document for the wallet's keys.
 
+        A wallet that never got the answer may ask again with the same code and keys: it is told of
+        the claim that it made, until that is delivered.
+
         Args:
             code: The code as typed.
             holder: The key of the SD-JWT.
@@ -166,6 +169,9 @@ class ClaimService:
             ClaimRefusedError: ``claim_keys_invalid``, ``claim_proof_invalid``; the try counts.
             ConflictError: ``document_not_valid``, ``signing_key_missing``.
         """
+        made = self._made_before(code, holder, cards)
+        if made is not None:
+            return made, self._new_secret(made)
         kept = self._usable(code)
         row = self._session.get(DocumentRecord, kept.document_id, with_for_update=True)
         assert row is not None  # a foreign key
@@ -174,8 +180,8 @@ class ClaimService:
         kept.attempts_left -= 1
         keys = self._checked_keys(code, kind, holder, cards)
         now = self._context.clock()
-        secret = b64url_encode(secrets.token_bytes(_SECRET_BYTES))
-        claim = Claim(document_id=row.id, secret_hash=_hash(secret), created_at=now)
+        claim = Claim(document_id=row.id, secret_hash=b"", created_at=now)
+        secret = self._new_secret(claim)
         self._session.add(claim)
         kept.used_at = now
         self._session.flush()
@@ -223,11 +229,46 @@ class ClaimService:
             row.state = DocumentState.DELIVERED
             row.updated_at = claim.delivered_at
 
-    def _usable(self, code: str) -> ClaimCode:
+    def _made_before(
+        self, code: str, holder: OfferedKey, cards: Sequence[OfferedKey]
+    ) -> Claim | None:
+        """Return the undelivered claim that was made with this code for exactly these keys."""
+        kept = self._kept(code)
+        if kept is None or kept.used_at is None or self._context.clock() >= kept.expires_at:
+            return None
+        row = self._session.get(DocumentRecord, kept.document_id)
+        assert row is not None  # a foreign key
+        try:
+            keys = self._checked_keys(code, self._context.catalogue.kind(row.kind), holder, cards)
+        except ClaimRefusedError:
+            return None
+        offered = {(view, key.kid) for view, key in keys}
+        statement = select(Claim).where(
+            col(Claim.document_id) == row.id, col(Claim.delivered_at).is_(None)
+        )
+        for claim in self._session.exec(statement):
+            artefacts = select(Artefact.view, Artefact.holder_kid).where(
+                col(Artefact.document_id) == row.id, col(Artefact.claim_id) == claim.id
+            )
+            if set(self._session.exec(artefacts)) == offered:
+                return claim
+        return None
+
+    @staticmethod
+    def _new_secret(claim: Claim) -> str:
+        """Give a claim a secret, which ends the one before; it is kept as a hash only."""
+        secret = b64url_encode(secrets.token_bytes(_SECRET_BYTES))
+        claim.secret_hash = _hash(secret)
+        return secret
+
+    def _kept(self, code: str) -> ClaimCode | None:
         statement = (
             select(ClaimCode).where(col(ClaimCode.code_hash) == code_hash(code)).with_for_update()
         )
-        kept = self._session.exec(statement).first()
+        return self._session.exec(statement).first()
+
+    def _usable(self, code: str) -> ClaimCode:
+        kept = self._kept(code)
         if (
             kept is None
             or kept.used_at is not None

@@ -1,14 +1,18 @@
 """A registry's HTTP API on loopback, served as in real use, with clients of several roles."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 from registry_world import DEPARTMENT, PASSPHRASE, PS_KINDS, QUICK, table
 
+from ecert.claiming import proof_input
+from ecert.encoding import b64url_encode
+from ecert.signing import SoftwareSigner
 from networks.embedded import EmbeddedChain
 from registry.access.models import Role
 from registry.api.server import serving
@@ -22,6 +26,26 @@ from registry.trust import issue_trust
 METRICS_TOKEN = "a token for tests only"
 OTHER = "11650100010000000P"
 """A second department, which must see nothing of the first."""
+
+PUBLIC = {
+    ("GET", "/health"),
+    ("GET", "/health/live"),
+    ("GET", "/metrics"),  # to this machine, or with a token
+    ("GET", "/v1/checkpoint"),
+    ("GET", "/v1/trust"),
+    ("GET", "/v1/kinds"),
+    ("GET", "/v1/openapi.json"),
+    ("GET", "/v1/status/{department}/{number}"),
+    ("GET", "/v1/leaves"),
+    ("GET", "/v1/batches/{department}/{root}"),
+    ("GET", "/v1/receipts"),
+    ("GET", "/v1/receipts/longest-prefix"),
+    ("GET", "/v1/papers/{lookup_id}"),
+    ("POST", "/v1/claims/kind"),
+    ("POST", "/v1/claims"),
+    ("GET", "/v1/claims/{claim_id}"),  # with the claim's secret
+}
+"""Every route that answers without an officer's credential."""
 
 OFFICERS = (
     ("clerk", DEPARTMENT, Role.CLERK),
@@ -108,6 +132,37 @@ def upload(
 ) -> httpx.Response:
     files = {"file": ("rows.csv", table(kind, rows, seed=seed), "text/csv")}
     return client.post("/v1/imports", files=files, data={"kind": kind})
+
+
+@dataclass
+class MadeClaim:
+    """A claim as its wallet knows it."""
+
+    id: str
+    secret: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.secret}"}
+
+
+def claim_body(origin: str, code: str, keys: Mapping[str, SoftwareSigner]) -> dict[str, Any]:
+    """What a wallet answers a code with; under "" the document's own key."""
+    signed = proof_input(code, origin)
+    offers = {
+        view: {"jwk": key.public_key.jwk, "proof": b64url_encode(key.sign(signed))}
+        for view, key in keys.items()
+    }
+    holder = offers.pop("")
+    cards = [{"view": view, **offer} for view, offer in offers.items()]
+    return {"code": code, "holder": holder, "cards": cards}
+
+
+def make_claim(client: httpx.Client, origin: str, code: str) -> MadeClaim:
+    body = claim_body(origin, code, {"": SoftwareSigner.generate()})
+    answer = client.post("/v1/claims", json=body)
+    assert answer.status_code == 201, answer.text
+    return MadeClaim(**answer.json())
 
 
 def _free_port() -> int:

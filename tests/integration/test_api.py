@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
-from api_world import OTHER, ApiWorld, upload
+from api_world import OTHER, ApiWorld, claim_body, make_claim, upload
 from registry_world import DEPARTMENT, table
 
 from ecert import lookup
@@ -20,6 +20,7 @@ from ecert.errors import UnavailableError
 from ecert.kinds import Catalogue
 from ecert.merkle import MerkleTree, leaf_hash
 from ecert.report import Verdict
+from ecert.signing import SoftwareSigner
 from ecert.status import Status, StatusList
 from ecert.trust import TrustStore
 from ecert.verification import Verifier
@@ -142,7 +143,7 @@ def test_a_wallet_claims_a_document_and_it_is_delivered(
 ) -> None:
     document = issued[1]
     code = clerk.post(f"/v1/documents/{document}/claim-code").json()["code"]
-    pending = wallet_claims.claim(api.url, code, Catalogue.load())
+    pending = wallet_claims.redeem(wallet_claims.prepare(api.url, code, Catalogue.load()))
     assert wallet_claims.fetch(pending) is None
     api.drain()
     artefacts = wallet_claims.fetch(pending)
@@ -174,18 +175,47 @@ def test_a_refused_claim_counts_as_a_try(
     assert (ended.status_code, ended.json()["code"]) == (404, "claim_code_unknown")
 
 
+def test_a_wallet_that_missed_the_answer_asks_again_with_the_same_keys(
+    api: ApiWorld, public: httpx.Client, clerk: httpx.Client
+) -> None:
+    document, *_ = api.issue(1, seed=43)
+    code = clerk.post(f"/v1/documents/{document}/claim-code").json()["code"]
+    keys = {"": SoftwareSigner.generate(), "over18": SoftwareSigner.generate()}
+    body = claim_body(api.url, code, keys)
+    first = public.post("/v1/claims", json=body).json()
+    again = public.post("/v1/claims", json=body).json()
+    assert again["id"] == first["id"]
+    for secret, status in ((first["secret"], 401), (again["secret"], 200)):
+        headers = {"authorization": f"Bearer {secret}"}
+        answer = public.get(f"/v1/claims/{first['id']}", headers=headers)
+        assert answer.status_code == status
+    assert len(answer.json()["artefacts"]) == 2
+
+    fewer = claim_body(api.url, code, {"": keys[""]})
+    others = claim_body(api.url, code, keys | {"over18": SoftwareSigner.generate()})
+    unproven = json.loads(json.dumps(body))
+    unproven["holder"]["proof"] = unproven["cards"][0]["proof"]
+    for wrong in (fewer, others, unproven):
+        assert public.post("/v1/claims", json=wrong).json()["code"] == "claim_code_unknown"
+
+    api.drain()
+    assert public.get(f"/v1/claims/{first['id']}", headers=headers).json()["complete"]
+    delivered = public.post("/v1/claims", json=body)
+    assert delivered.json()["code"] == "claim_code_unknown"
+
+
 def test_a_claim_is_shown_to_whoever_has_its_secret_only(
     api: ApiWorld, clerk: httpx.Client, public: httpx.Client, issued: list[str]
 ) -> None:
     code = clerk.post(f"/v1/documents/{issued[2]}/claim-code").json()["code"]
-    pending = wallet_claims.claim(api.url, code, Catalogue.load())
-    path = f"/v1/claims/{pending.claim_id}"
-    for headers in ({}, {"authorization": f"Bearer {pending.secret[:-1]}x"}):
+    made = make_claim(public, api.url, code)
+    path = f"/v1/claims/{made.id}"
+    for headers in ({}, {"authorization": f"Bearer {made.secret[:-2]}xx"}):
         refused = public.get(path, headers=headers)
         assert refused.status_code == 401
         assert refused.headers["www-authenticate"] == "Bearer"
     other = f"/v1/claims/{'0' * 32}"
-    unknown = public.get(other, headers={"authorization": f"Bearer {pending.secret}"})
+    unknown = public.get(other, headers=made.headers)
     assert unknown.json() == public.get(path, headers=headers).json()
 
 

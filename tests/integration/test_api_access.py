@@ -7,36 +7,16 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from api_world import METRICS_TOKEN, OTHER, ApiWorld, upload
+from api_world import METRICS_TOKEN, OTHER, PUBLIC, ApiWorld, make_claim, upload
 from fastapi import APIRouter
 from fastapi.routing import iter_route_contexts
 from registry_world import DEPARTMENT
 
-from ecert.kinds import Catalogue
 from registry.api import app as app_module
 from registry.api import create_app
 from registry.api.rates import RateLimit, Rates
 from registry.api.routes import public
-from wallet import claims as wallet_claims
 
-PUBLIC = {
-    ("GET", "/health"),
-    ("GET", "/health/live"),
-    ("GET", "/metrics"),  # to this machine, or with a token
-    ("GET", "/v1/checkpoint"),
-    ("GET", "/v1/trust"),
-    ("GET", "/v1/kinds"),
-    ("GET", "/v1/openapi.json"),
-    ("GET", "/v1/status/{department}/{number}"),
-    ("GET", "/v1/leaves"),
-    ("GET", "/v1/batches/{department}/{root}"),
-    ("GET", "/v1/receipts"),
-    ("GET", "/v1/receipts/longest-prefix"),
-    ("GET", "/v1/papers/{lookup_id}"),
-    ("POST", "/v1/claims/kind"),
-    ("POST", "/v1/claims"),
-    ("GET", "/v1/claims/{claim_id}"),  # with the claim's secret
-}
 VALUES = {
     "document_id": "0" * 32, "import_id": "0" * 32, "officer_id": "0" * 32, "claim_id": "0" * 32,
     "code": DEPARTMENT, "department": DEPARTMENT, "kind": "resident-id", "kid": "A" * 43,
@@ -241,8 +221,8 @@ def test_no_secret_and_no_content_reaches_a_log(
     logging.getLogger("httpx").setLevel(logging.WARNING)  # the tests' own client, not the service
     with caplog.at_level(logging.DEBUG), api.client("clerk") as clerk:
         code = clerk.post(f"/v1/documents/{document}/claim-code").json()["code"]
-        pending = wallet_claims.claim(api.url, code, Catalogue.load())
-        wallet_claims.fetch(pending)
+        claimed = make_claim(plain_client, api.url, code)
+        plain_client.get(f"/v1/claims/{claimed.id}", headers=claimed.headers)
         plain_client.post("/v1/claims", json={"code": code, "holder": {}})
         content = clerk.get(f"/v1/documents/{document}").json()
         plain_client.get("/v1/me", headers={"authorization": f"Bearer {api.tokens['clerk']}x"})
@@ -250,7 +230,7 @@ def test_no_secret_and_no_content_reaches_a_log(
     lines = [r for r in caplog.records if not r.name.startswith(("httpx", "httpcore"))]
     text = "\n".join(f"{line.getMessage()} {line.exc_text or ''}" for line in lines)
     assert "GET /v1/documents/{document_id} 200" in text
-    secrets = [code, code.replace("-", ""), pending.secret, api.tokens["clerk"].partition(".")[2]]
+    secrets = [code, code.replace("-", ""), claimed.secret, api.tokens["clerk"].partition(".")[2]]
     for secret in (*secrets, content["claims"]["name"], content["claims"]["id_number"]):
         assert secret not in text
 

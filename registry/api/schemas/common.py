@@ -40,13 +40,13 @@ Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="Entries at most.")]
 class Request(BaseModel):
     """A request's body: members that are not named are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Answer(BaseModel):
     """An answer's body."""
 
-    model_config = ConfigDict(from_attributes=True, frozen=True)
+    model_config = ConfigDict(from_attributes=True, frozen=True, use_attribute_docstrings=True)
 
 
 class ReceiptAnswer(Answer):

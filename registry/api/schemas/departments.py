@@ -1,6 +1,6 @@
 """Departments, their keys and kinds, and officers."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -32,6 +32,14 @@ from registry.departments.models import (
 
 SuiteName = Literal["ES256", "EdDSA"]
 MAX_BLOCK = (1 << 53) - 1
+_DEPARTMENT: dict[str, Any] = {
+    "code": EXAMPLE_DEPARTMENT,
+    "name": "示例市公安局",
+    "kind": "PS",
+    "parent": None,
+    "state": "admitted",
+    "created_at": EXAMPLE_TIME,
+}
 
 
 def suite_of(name: SuiteName) -> Suite:
@@ -68,14 +76,7 @@ class DepartmentAnswer(Answer):
     state: DepartmentState
     created_at: int
 
-    model_config = Answer.model_config | example(
-        code=EXAMPLE_DEPARTMENT,
-        name="示例市公安局",
-        kind="PS",
-        parent=None,
-        state="admitted",
-        created_at=EXAMPLE_TIME,
-    )
+    model_config = Answer.model_config | example(**_DEPARTMENT)
 
     @classmethod
     def of(cls, row: Department) -> "DepartmentAnswer":
@@ -159,6 +160,20 @@ class DepartmentDetails(DepartmentAnswer):
 
     keys: list[KeyAnswer]
     kinds: list[GrantAnswer]
+
+    model_config = Answer.model_config | example(
+        **_DEPARTMENT,
+        keys=[
+            {
+                "kid": "<43 characters: the thumbprint>",
+                "suite": "ES256",
+                "state": "registered",
+                "jwk": {"kty": "EC", "crv": "P-256", "x": "<base64url>", "y": "<base64url>"},
+                "created_at": EXAMPLE_TIME,
+            }
+        ],
+        kinds=[{"kind": "resident-id", "state": "granted"}],
+    )
 
 
 class RevocationRequest(Request):
