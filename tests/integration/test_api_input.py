@@ -324,6 +324,18 @@ def test_a_request_in_time_is_answered_after_a_slow_one_would_be_cut(
             time.sleep(0.2)
 
 
+def test_answers_on_a_kept_connection_are_not_held_back(api: ApiWorld) -> None:
+    """With Nagle's algorithm each would wait 40 ms for the client's acknowledgement."""
+    with api.client() as client:
+        client.get("/health/live")
+        taken = []
+        for _ in range(25):
+            begun = time.perf_counter()
+            client.get("/health/live")
+            taken.append(time.perf_counter() - begun)
+    assert min(taken) < 0.035
+
+
 def test_a_head_over_its_bound_is_refused(api: ApiWorld) -> None:
     answer = exchange(api, b"GET /health HTTP/1.1\r\nX-Long: " + b"x" * 40_000)
     assert answer.startswith(b"HTTP/1.1 400 ")
