@@ -159,4 +159,4 @@ def serve(
 
 def main() -> None:
     """Run the command line."""
-    run(app)
+    run(app, typer.TyperException)

@@ -2,29 +2,32 @@
 
 import getpass
 import json
+import math
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, NoReturn
 
 import typer
 
-from ecert import limits, sd_jwt
-from ecert.client.console import run, secret_from_environment
+from ecert import limits
+from ecert.claiming import CODE_CHARS, normal_code
+from ecert.client.console import describe, exit_code, run, secret_from_environment
 from ecert.client.home import Home, read_file, write_file
 from ecert.client.online import online_verifier
 from ecert.client.registry import Registries
 from ecert.encoding import b64url_decode
-from ecert.errors import KeystoreError, Language, MalformedError
+from ecert.errors import KeystoreError, MalformedError
 from ecert.fields import time_text
 from ecert.kinds.catalogue import Catalogue
 from wallet.library import Wallet, utc_now
-from wallet.model import HeldDocument
 from wallet.qr_write import draw_qr, write_qr
-from wallet.vault import Vault
+from wallet.text import describe_document, document_json, document_line, pending_line
+from wallet.vault import Vault, is_new
 
-MIN_PASSPHRASE = 8
 POLL_SECONDS = 0.5
+MAX_WAIT_SECONDS = 24 * 3600
+_FILE = "wallet.db"
 
 app = typer.Typer(
     help="Keep certificates, choose what to show, prove to be their holder. 收存、选择性出示证照。",
@@ -33,6 +36,11 @@ app = typer.Typer(
 )
 _HOME = typer.Option(envvar="WALLET_HOME", help="The wallet's folder. 钱包目录。")
 _RPC = typer.Option(envvar="ECERT_RPC", help="A chain node's JSON-RPC address. 链节点地址。")
+_WAIT = typer.Option(
+    min=0, max=MAX_WAIT_SECONDS, help="Seconds to wait for anchoring. 等待登记的秒数。"
+)
+_ID = typer.Argument(metavar="ID", help="Its id, or the beginning of it. 编号或其开头几位。")
+_JSON = typer.Option("--json", help="As JSON. 输出 JSON。")
 
 
 class _Options:
@@ -71,63 +79,62 @@ def add(
     registry: Annotated[
         str | None, typer.Option(help="The registry's origin. 登记服务网址。")
     ] = None,
-    wait: Annotated[float, typer.Option(help="Seconds to wait for anchoring. 等待秒数。")] = 60,
+    wait: Annotated[float, _WAIT] = 60,
 ) -> None:
-    """Verify a document and keep it: a file, or what a claim code stands for. 核验并收入。"""
-    wallet = _open(verify=True)
+    """Verify a document and keep it: a file, or what a claim code stands for. 核验并收入。
+
+    The same code continues a claim that was interrupted.
+    """
     path = Path(source)
     if path.is_file():
         data = read_file(path, limit=limits.MAX_DOCUMENT_FILE_BYTES)
-        _print_added(wallet, [wallet.add_file(data, now=utc_now())])
+        with _open(verify=True) as wallet:
+            _print_added(wallet, wallet.add_file(data, now=utc_now()))
         return
-    wallet.claim(registry or _registries()[0], source)
-    _collect(wallet, wait)
+    code = _code(source)
+    with _open(verify=True) as wallet:
+        claim = wallet.claim(registry or _registries()[0], code)
+        _collect(wallet, wait, only=claim)
 
 
 @app.command()
-def collect(
-    wait: Annotated[float, typer.Option(help="Seconds to wait for anchoring. 等待秒数。")] = 0,
-) -> None:
+def collect(wait: Annotated[float, _WAIT] = 0) -> None:
     """Fetch what pending claims have brought. 领取已完成登记的证照。"""
-    _collect(_open(verify=True), wait)
+    with _open(verify=True) as wallet:
+        _collect(wallet, wait)
 
 
 @app.command("list")
-def list_documents() -> None:
-    """List the documents kept. 列出证照。"""
-    documents = _open(verify=False).documents()
-    if not documents:
+def list_documents(as_json: Annotated[bool, _JSON] = False) -> None:
+    """List the documents kept and the claims pending. 列出证照和待领取的证照。"""
+    with _open(verify=False) as wallet:
+        documents, pending = wallet.documents(), wallet.pending()
+    if as_json:
+        values = [document_json(entry_id, held) for entry_id, held in documents.items()]
+        print(json.dumps(values, ensure_ascii=False, indent=2))
+        return
+    if not documents and not pending:
         print("钱包是空的。 The wallet is empty.")
     for entry_id, held in documents.items():
-        print(_line(entry_id, held))
+        print(document_line(entry_id, held))
+    for entry_id, claim in pending.items():
+        print(pending_line(entry_id, claim))
 
 
 @app.command()
-def show(
-    document: Annotated[str, typer.Argument(help="Its id, or the beginning of it. 编号。")],
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON. 输出 JSON。")] = False,
-) -> None:
+def show(document: Annotated[str, _ID], as_json: Annotated[bool, _JSON] = False) -> None:
     """Show a document's claims, cards and history. 查看证照。"""
-    entry_id, held = _open(verify=False).document(document)
-    claims = _claims(held)
+    with _open(verify=False) as wallet:
+        entry_id, held = wallet.document(document)
     if as_json:
-        print(json.dumps(_summary(entry_id, held, claims), ensure_ascii=False, indent=2))
-        return
-    kind = Catalogue.load().kind(held.kind)
-    print(_line(entry_id, held))
-    for name in kind.claim_names:
-        if name in claims:
-            label = f"{kind.label(name, 'zh')} {kind.label(name, 'en')}"
-            print(f"  {name:24} {label}: {kind.value_text(name, claims[name], 'zh')}")
-    print(f"  卡片 cards: {', '.join(held.cards) or '-'}")
-    for entry in held.history:
-        to = entry.to or "(card)"
-        print(f"  {time_text(entry.at)} 出示 shown to {to}: {', '.join(entry.claims)}")
+        print(json.dumps(document_json(entry_id, held), ensure_ascii=False, indent=2))
+    else:
+        print(describe_document(entry_id, held))
 
 
 @app.command()
 def present(
-    document: Annotated[str, typer.Argument(help="Its id. 编号。")],
+    document: Annotated[str, _ID],
     disclose: Annotated[str, typer.Option(help="Claims to show, with commas. 出示的项目。")],
     audience: Annotated[str, typer.Option(help="Who asks. 向谁出示。")],
     nonce: Annotated[str, typer.Option(help="What the verifier gave. 对方给出的随机数。")],
@@ -137,9 +144,8 @@ def present(
 ) -> None:
     """Write a presentation for one verifier: text, or a file with its receipt. 向对方出示。"""
     names = [name.strip() for name in disclose.split(",") if name.strip()]
-    file = _open(verify=False).present(
-        document, names, audience=audience, nonce=nonce, now=utc_now()
-    )
+    with _open(verify=False) as wallet:
+        file = wallet.present(document, names, audience=audience, nonce=nonce, now=utc_now())
     if output is None:
         print(file.presentation)
     else:
@@ -149,7 +155,7 @@ def present(
 
 @app.command()
 def card(
-    document: Annotated[str, typer.Argument(help="Its id. 编号。")],
+    document: Annotated[str, _ID],
     view: Annotated[str, typer.Option(help="Which card. 卡片视图。")],
     qr: Annotated[
         Path | None, typer.Option(help="Write a PNG with the QR code. 二维码图片。")
@@ -159,9 +165,9 @@ def card(
     ] = "",
 ) -> None:
     """Show a card: a fresh proof, good for a minute, as text or QR code. 出示卡片。"""
-    text = _open(verify=False).card(
-        document, view, now=utc_now(), challenge=b64url_decode(challenge, where="--challenge")
-    )
+    asked = b64url_decode(challenge, where="--challenge")
+    with _open(verify=False) as wallet:
+        text = wallet.card(document, view, now=utc_now(), challenge=asked)
     if qr is None:
         print(text)
         if sys.stdout.isatty():
@@ -169,32 +175,41 @@ def card(
         return
     image = write_qr(text)
     write_file(qr, image.png, mode=0o644)
-    print(f"{qr}: {image.version}-{image.level}, {len(text)} characters", file=sys.stderr)
+    size = f"{image.version}-{image.level}, {len(text)} characters"
+    print(f"已写入 written: {qr} ({size})", file=sys.stderr)
 
 
 @app.command()
-def check(document: Annotated[str, typer.Argument(help="Its id. 编号。")]) -> None:
+def check(document: Annotated[str, _ID]) -> None:
     """Verify a kept document again. 重新核验。"""
-    report = _open(verify=True).check(document, now=utc_now())
+    with _open(verify=True) as wallet:
+        report = wallet.check(document, now=utc_now())
     print(f"{report.verdict}: {report.headline('zh')}\n  {report.headline('en')}")
     raise typer.Exit(report.verdict.exit_code)
 
 
 @app.command()
-def remove(document: Annotated[str, typer.Argument(help="Its id. 编号。")]) -> None:
-    """Delete a document with its keys. 删除证照及其密钥。"""
-    print(f"已删除 removed: {_open(verify=False).remove(document)}")
+def remove(document: Annotated[str, _ID]) -> None:
+    """Delete a document, or a pending claim, with its keys, for good. 删除证照及其密钥。"""
+    with _open(verify=False) as wallet:
+        print(f"已删除 removed: {wallet.remove(document)}")
 
 
 def _open(*, verify: bool) -> Wallet:
     home, catalogue = _Options.home, Catalogue.load()
-    vault = Vault(home.directory / "wallet.db", _passphrase(home))
-    if not verify:
-        return Wallet(vault, catalogue, None)
-    store = home.trust(catalogue, now=utc_now())
-    nodes = _Options.nodes or home.nodes()
-    verifier = online_verifier(store, nodes, Registries(store.file.registries))
-    return Wallet(vault, catalogue, verifier)
+    verifier = None
+    if verify:
+        store = home.trust(catalogue, now=utc_now())
+        nodes = _Options.nodes or home.nodes()
+        verifier = online_verifier(store, nodes, Registries(store.file.registries))
+    return Wallet(Vault(home.directory / _FILE, _passphrase(home)), catalogue, verifier)
+
+
+def _code(source: str) -> str:
+    try:
+        return normal_code(source)
+    except MalformedError as error:
+        raise MalformedError("add_source_unknown", source=source[:80], length=CODE_CHARS) from error
 
 
 def _registries() -> tuple[str, ...]:
@@ -206,66 +221,56 @@ def _registries() -> tuple[str, ...]:
 
 def _passphrase(home: Home) -> str:
     given = secret_from_environment("WALLET_PASSPHRASE")
-    if given is None:
-        if not sys.stdin.isatty():
-            raise KeystoreError("passphrase_needed")
+    if given is not None:
+        return given
+    if not sys.stdin.isatty():
+        raise KeystoreError("passphrase_needed")
+    try:
         given = getpass.getpass("钱包口令 Wallet passphrase: ")
-    if len(given) < MIN_PASSPHRASE and not (home.directory / "wallet.db").exists():
-        raise KeystoreError("passphrase_too_short", minimum=MIN_PASSPHRASE)
+        if is_new(home.directory / _FILE):
+            again = getpass.getpass("再次输入以确认 Again, for the new wallet: ")
+            if given != again:
+                raise KeystoreError("passphrases_differ")
+    except EOFError as error:
+        raise KeystoreError("passphrase_needed") from error
     return given
 
 
-def _collect(wallet: Wallet, wait: float) -> None:
-    deadline = time.monotonic() + wait
+def _collect(wallet: Wallet, wait: float, *, only: str | None = None) -> None:
+    """Collect until nothing is waiting, the time is over, or nothing but failures is left.
+
+    Args:
+        wallet: The wallet.
+        wait: Seconds.
+        only: The claim whose outcome decides; all pending ones when not given.
+    """
+    deadline = time.monotonic() + (wait if math.isfinite(wait) else 0)
     while True:
-        new, waiting = wallet.collect(now=utc_now())
-        _print_added(wallet, new)
-        if not waiting:
-            return
-        if time.monotonic() >= deadline:
+        done = wallet.collect(now=utc_now())
+        _print_added(wallet, *done.new)
+        waiting = [claim for claim in done.waiting if only in (None, claim)]
+        failed = [error for claim, error in done.failed.items() if only in (None, claim)]
+        if waiting and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+            continue
+        if waiting:
             print(
-                f"{waiting} 份尚在登记，稍后运行 wallet collect。 "
-                f"{waiting} still being anchored; run wallet collect later."
+                f"{len(waiting)} 份尚在登记，稍后运行 wallet collect。 "
+                f"{len(waiting)} still being anchored; run wallet collect later."
             )
-            return
-        time.sleep(POLL_SECONDS)
+        for error in failed:
+            print(describe(error), file=sys.stderr)
+        if failed:
+            raise typer.Exit(max(exit_code(error) for error in failed))
+        return
 
 
-def _print_added(wallet: Wallet, ids: list[str]) -> None:
-    documents = wallet.documents()
+def _print_added(wallet: Wallet, *ids: str) -> None:
     for entry_id in ids:
-        print(f"已核验并收入 verified and kept: {_line(entry_id, documents[entry_id])}")
+        line = document_line(*wallet.document(entry_id))
+        print(f"已核验并收入 verified and kept: {line}")
 
 
-def _line(entry_id: str, held: HeldDocument) -> str:
-    kind = Catalogue.load().kind(held.kind)
-    claims = _claims(held)
-    titles: list[str] = [kind.title(claims, language) for language in _LANGUAGES]
-    until = "长期 permanent" if held.expires is None else time_text(held.expires)[:10]
-    return f"{entry_id}  {' / '.join(titles)}  {held.department}  至 until {until}"
-
-
-_LANGUAGES: tuple[Language, ...] = ("zh", "en")
-
-
-def _claims(held: HeldDocument) -> dict[str, Any]:
-    """Return all claims of a document; its signature was checked before it was kept."""
-    contents = sd_jwt.parse(held.sd_jwt).contents.values()
-    return {content[-2]: content[-1] for content in contents if len(content) == 3}
-
-
-def _summary(entry_id: str, held: HeldDocument, claims: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "id": entry_id,
-        "kind": held.kind,
-        "department": held.department,
-        "expires": None if held.expires is None else time_text(held.expires),
-        "claims": claims,
-        "cards": list(held.cards),
-        "history": [{"at": time_text(s.at), "to": s.to, "claims": s.claims} for s in held.history],
-    }
-
-
-def main() -> None:
+def main() -> NoReturn:
     """Run the command line."""
-    run(app)
+    run(app, typer.TyperException)

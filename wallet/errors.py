@@ -9,3 +9,7 @@ class NotInWalletError(EcertError):
 
 class NotVerifiedError(EcertError):
     """What was received did not verify and was not kept."""
+
+
+class ClaimRefusedError(EcertError):
+    """A registry refused a claim for good."""

@@ -4,9 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ecert import sd_jwt
+from ecert.artefact import PROFILE
 from ecert.receipt import Receipt
+from ecert.sd_jwt.revealing import reveal
 from ecert.signing import SoftwareSigner
 from wallet.claims import load_key
+
+MAX_HISTORY = 1_000
+"""Showings of one document that are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +65,13 @@ class HeldDocument:
     history: tuple[Shown, ...] = field(default=())
 
     def shown(self, entry: Shown) -> "HeldDocument":
-        """Return the same with one more entry in its history."""
-        return replace(self, history=(*self.history, entry))
+        """Return the same with one more entry in its history; the oldest go when it is full."""
+        return replace(self, history=(*self.history, entry)[-MAX_HISTORY:])
+
+    def claims(self) -> dict[str, Any]:
+        """Return all that can be disclosed; its signature was checked before it was kept."""
+        claims = reveal(sd_jwt.parse(self.sd_jwt))
+        return {name: value for name, value in claims.items() if name not in PROFILE}
 
     def to_json(self) -> dict[str, Any]:
         """Return it for the vault."""

@@ -1,25 +1,65 @@
 """What the three command lines have in common: errors as sentences, never tracebacks."""
 
+import io
 import os
 import signal
 import sys
-from collections.abc import Callable
+from typing import NoReturn, Protocol
 
 from ecert.errors import EcertError, MalformedError, UnavailableError
 
 REFUSED, UNAVAILABLE, UNREADABLE = 1, 2, 3
+USAGE = 64
+"""The command itself was wrong (EX_USAGE of BSD's sysexits); apart from what a verdict can be."""
+INTERRUPTED = 130
+
+MAX_SECRET_CHARS = 4096
+"""A secret in a file: its first line, and no more of it."""
 
 
-def run(app: Callable[[], object]) -> None:
-    """Run a command line and exit: 1 refused, 2 a source did not answer, 3 unreadable input."""
+class CommandLine(Protocol):
+    """A program's commands, as typer makes them callable."""
+
+    def __call__(self, *, standalone_mode: bool) -> object:
+        """Parse the arguments and run; return an exit code, or nothing for success."""
+
+
+def run(app: CommandLine, usage_error: type[Exception]) -> NoReturn:
+    """Run a command line and exit.
+
+    Exit codes: what the command returns; 1 refused, 2 a source did not answer, 3 unreadable input,
+    64 wrong usage.
+
+    Args:
+        app: The commands.
+        usage_error: What its parser raises for arguments that it does not understand.
+    """
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal need not have all characters
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(_run(app, usage_error))
+
+
+def _run(app: CommandLine, usage_error: type[Exception]) -> int:
     try:
-        app()
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
     except EcertError as error:
         print(describe(error), file=sys.stderr)
-        sys.exit(exit_code(error))
+        return exit_code(error)
+    except usage_error as error:
+        _print_usage(error)
+        return USAGE
     except KeyboardInterrupt:
-        sys.exit(130)
+        return INTERRUPTED
+    except OSError as error:  # what is read and written otherwise has errors of its own
+        reason = error.strerror or type(error).__name__
+        unwritable = MalformedError("file_unwritable", path="(stdout)", reason=reason)
+        print(describe(unwritable), file=sys.stderr)
+        sys.stdout = None  # else its last flush fails again
+        return UNREADABLE
+    return code if isinstance(code, int) else 0
 
 
 def describe(error: EcertError) -> str:
@@ -45,6 +85,15 @@ def secret_from_environment(name: str) -> str | None:
         return os.environ.get(name)
     try:
         with open(path, encoding="utf-8") as file:  # noqa: PTH123
-            return file.readline().rstrip("\r\n")
+            return file.readline(MAX_SECRET_CHARS).rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise MalformedError("file_unreadable", path=path, reason=type(error).__name__) from error
+
+
+def _print_usage(error: Exception) -> None:
+    reason = error.format_message() if hasattr(error, "format_message") else str(error)
+    if reason.strip():  # asked for nothing, typer prints its help and says no more
+        print(
+            describe(EcertError("usage_wrong", reason=" ".join(reason.split()).rstrip("."))),
+            file=sys.stderr,
+        )

@@ -120,14 +120,22 @@ def _object(origin: Origin, answer: Answer) -> Fields:
 
 
 def _refused(origin: Origin, answer: Answer) -> UnavailableError:
-    """Repeat a problem's own sentences (RFC 9457), cut and without control characters."""
+    """Repeat a problem's own sentences (RFC 9457), cut and without control characters.
+
+    The error's details have the HTTP ``status`` and, where the registry itself spoke and not
+    something on the way to it, the problem's code as ``reason``.
+    """
     zh = en = f"HTTP {answer.status}"
+    reason: str | None = None
     try:
         problem = Fields(json_decode(answer.body, where="problem", max_bytes=1 << 16), "problem")
         zh, en = (_plain(problem.text(name, max_chars=500)) for name in ("zh", "en"))
+        reason = _plain(problem.text("code", max_chars=64))
     except MalformedError:
         pass
-    return UnavailableError("registry_refused", origin=origin.url, zh=zh, en=en)
+    return UnavailableError(
+        "registry_refused", origin=origin.url, zh=zh, en=en, status=answer.status, reason=reason
+    )
 
 
 def _plain(text: str) -> str:

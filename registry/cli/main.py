@@ -189,4 +189,4 @@ def _stop_on_signals() -> threading.Event:
 
 def main() -> None:
     """Run the command line."""
-    run_console(app)
+    run_console(app, typer.TyperException)
