@@ -122,7 +122,7 @@ def contents() -> list[Json]:
         content("points below zero", "claim_number_out_of_range", "points", -1),
         content("points of 400 digits", "claim_number_out_of_range", "points", 10**400),
         content("an unknown claim", "claim_unknown", "nickname", "x"),
-        content("a claim of another kind's name", "claim_unknown", "vct ", "x"),
+        content("a claim named almost as a clear one", "claim_unknown", "vct ", "x"),
         case(
             "content: valid from long before issue",
             early,
