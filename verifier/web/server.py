@@ -100,6 +100,9 @@ def create_app(
 def serve(checker: Checks, host: str, port: int) -> None:
     """Serve until a signal ends it.
 
+    For TLS, put a reverse proxy before it on the same machine: its ``X-Forwarded-For`` and
+    ``-Proto`` are believed from loopback alone, or from where ``FORWARDED_ALLOW_IPS`` names.
+
     Raises:
         UnavailableError: ``web_address_unusable``.
     """
