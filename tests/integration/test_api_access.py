@@ -1,6 +1,8 @@
 """Who may ask what: nothing without a credential but the list below, nothing of others."""
 
 import asyncio
+import itertools
+import json
 import logging
 import re
 from collections.abc import Iterator
@@ -146,6 +148,8 @@ def test_what_belongs_to_others_looks_like_what_never_was(
         ("other-custodian", "POST", f"/v1/departments/{DEPARTMENT}/keys", {}),
         ("custodian", "POST", f"/v1/departments/{DEPARTMENT}/kinds", {"kind": "resident-id"}),
         ("clerk", "GET", "/v1/officers", None),
+        ("clerk", "GET", "/v1/audit", None),
+        ("operator", "GET", "/v1/audit", None),
         ("auditor", "POST", "/v1/officers", {"label": "x", "roles": ["auditor"]}),
         ("clerk", "DELETE", f"/v1/officers/{'0' * 32}", None),
         ("clerk", "POST", f"/v1/officers/{'0' * 32}/token", None),
@@ -168,6 +172,22 @@ def test_an_auditor_reads_all_and_an_operator_no_content(api: ApiWorld, document
     with api.client("auditor") as auditor, api.client("operator") as operator:
         assert auditor.get(f"/v1/documents/{document}").status_code == 200
         assert operator.get(f"/v1/documents/{document}").status_code == 404
+
+
+def test_the_audit_trail_is_for_the_registrys_auditors_and_names_nobody(
+    api: ApiWorld, document: str
+) -> None:
+    with api.client("auditor") as auditor, api.client("clerk") as clerk:
+        name = clerk.get(f"/v1/documents/{document}").json()["claims"]["name"]
+        entries, after = [], 0
+        while after is not None:
+            page = auditor.get("/v1/audit", params={"after": after, "limit": 5}).json()
+            entries += page["entries"]
+            after = page["next"]
+    assert {"department.admit", "import.keep", "import.approve"} <= {e["action"] for e in entries}
+    for before, entry in itertools.pairwise(entries):
+        assert entry["previous"] == before["hash"]
+    assert name not in json.dumps(entries, ensure_ascii=False)
 
 
 def test_an_upload_needs_the_role_before_it_is_read(api: ApiWorld) -> None:

@@ -4,12 +4,15 @@ from http import HTTPStatus
 
 from fastapi import Response
 
+from registry.access.models import Role
 from registry.api.edge import AnEdge
 from registry.api.guard import AnActor
 from registry.api.routes.routers import officer_router
-from registry.api.schemas.common import IdPath
-from registry.api.schemas.departments import (
+from registry.api.schemas.common import AfterNumber, IdPath, Limit
+from registry.api.schemas.officers import (
     ActorAnswer,
+    AuditAnswer,
+    AuditPage,
     OfficerAnswer,
     OfficerList,
     OfficerRequest,
@@ -60,3 +63,12 @@ def disable(edge: AnEdge, actor: AnActor, officer_id: IdPath) -> Response:
     with edge.writing() as services:
         services.officers.disable(actor, officer_id)
     return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+@router.get("/audit")
+def audit(edge: AnEdge, actor: AnActor, after: AfterNumber = 0, limit: Limit = 100) -> AuditPage:
+    """Return who did what when, to the registry's own auditors; each entry fixes the one before."""
+    actor.require(Role.AUDITOR)
+    with edge.reading() as services:
+        entries = [AuditAnswer.of(row) for row in services.audit.page(after=after, limit=limit)]
+    return AuditPage(entries=entries, next=entries[-1].id if len(entries) == limit else None)

@@ -1,4 +1,4 @@
-"""Departments, their keys and kinds, and officers."""
+"""Departments, their keys and kinds, and what they revoke."""
 
 from typing import Annotated, Any, Literal
 
@@ -6,11 +6,9 @@ from pydantic import Field
 
 from ecert.fields import hex_text
 from ecert.signing import ED25519, ES256, Suite
-from registry.access.models import Officer, Role
 from registry.api.schemas.common import (
     EXAMPLE_DEPARTMENT,
     EXAMPLE_HASH,
-    EXAMPLE_ID,
     EXAMPLE_TIME,
     Answer,
     Code,
@@ -196,64 +194,6 @@ class ChangeAnswer(Answer):
     target: str
     hash: str | None
     state: str
-
-
-class OfficerRequest(Request):
-    """An officer, or a department's system."""
-
-    department: Code | None = None
-    label: Text
-    roles: Annotated[list[Role], Field(min_length=1, max_length=len(Role))]
-
-    model_config = Request.model_config | example(
-        department=EXAMPLE_DEPARTMENT, label="Counter 3", roles=["clerk"]
-    )
-
-
-class OfficerAnswer(Answer):
-    """An officer; the token is nowhere but in the answer that made it."""
-
-    id: str
-    department: str | None
-    label: str
-    roles: list[str]
-    disabled_at: int | None
-    created_at: int
-
-    @classmethod
-    def of(cls, row: Officer) -> "OfficerAnswer":
-        """Return the answer for an officer."""
-        return cls.model_validate(row)
-
-
-class OfficerList(Answer):
-    """All officers."""
-
-    officers: list[OfficerAnswer]
-
-
-class TokenAnswer(Answer):
-    """A bearer token, shown this once."""
-
-    id: str
-    token: str
-
-    model_config = Answer.model_config | example(
-        id=EXAMPLE_ID,
-        token="<id>.<43 characters, shown this once>",  # noqa: S106
-    )
-
-
-class ActorAnswer(Answer):
-    """Whom a credential belongs to."""
-
-    id: str
-    department: str | None
-    roles: list[str]
-
-    model_config = Answer.model_config | example(
-        id=EXAMPLE_ID, department=EXAMPLE_DEPARTMENT, roles=["clerk"]
-    )
 
 
 def change_answer(
