@@ -104,7 +104,7 @@ class World:
     def facts(self, query: Query) -> Facts:
         self.queries += 1
         if self.down:
-            raise UnavailableError("source_unavailable", source="node")
+            raise UnavailableError("rpc_unreachable", origin="node", reason="down")
         lineage: dict[str, DepartmentRecord] = {}
         code: str | None = query.department
         while code is not None and code in self.departments:
@@ -128,7 +128,7 @@ class World:
 
     def receipt(self, digest: bytes) -> Receipt | None:
         if self.down:
-            raise UnavailableError("source_unavailable", source="registry")
+            raise UnavailableError("registry_unreachable", origin="registry", reason="down")
         return self.receipts.get(digest)
 
     # -- the issuer's side

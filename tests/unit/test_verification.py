@@ -260,7 +260,7 @@ CASES = [
     (older_than_the_document, Verdict.UNDECIDED, 1, "source_too_old"),
     (years_later, Verdict.EXPIRED, 7, "document_expired"),
     (earlier, Verdict.NOT_YET_VALID, 7, "document_not_yet_valid"),
-    (down, Verdict.UNDECIDED, 1, "source_unavailable"),
+    (down, Verdict.UNDECIDED, 1, "rpc_unreachable"),
 ]
 
 

@@ -239,7 +239,7 @@ def test_statuses_of_errors() -> None:
         (MalformedError("form_malformed"), 400),
         (ChallengeError("challenge_used"), 409),
         (BusyError("service_busy"), 503),
-        (UnavailableError("source_unavailable", source=""), 503),
+        (UnavailableError("registry_none"), 503),
         (TrustError("trust_expired", time=""), 503),
         (EcertError("service_broken", incident=""), 500),
     ]
