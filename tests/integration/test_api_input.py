@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ from registry.api import health as health_module
 from registry.api.connections import PunctualProtocol
 from registry.api.limits import MAX_BODY_BYTES, MAX_UPLOAD_BYTES, BodyTooSlowError, Bounds
 from registry.api.server import serving
+from registry.application import Registry
 from registry.documents.service import DocumentService
 from registry.settings import Settings
 
@@ -412,6 +414,18 @@ def test_a_database_that_does_not_answer_is_a_503_and_shows_in_health(
         assert (health.status_code, health.json()["status"]) == (503, "unavailable")
         assert anybody.get("/health/live").status_code == 200
         assert clerk.get("/v1/me").status_code == 200
+
+
+def test_health_tells_of_a_worker_that_stopped_and_of_a_chain_that_is_gone(api: ApiWorld) -> None:
+    registry = api.registry
+    assert health_module.Health(registry).vitals().state == "ok"
+    later = replace(registry.context, clock=lambda: registry.context.clock() + 3600)
+    vitals = health_module.Health(Registry(registry.settings, registry.database, later)).vitals()
+    assert (vitals.chain, vitals.worker, vitals.state) == (True, False, "degraded")
+    elsewhere = registry.settings.model_copy(update={"rpc_url": "http://127.0.0.1:9"})
+    apart = Registry(elsewhere, registry.database, registry.context)
+    vitals = health_module.Health(apart).vitals()
+    assert (vitals.chain, vitals.worker, vitals.state) == (False, True, "degraded")
 
 
 def test_many_writers_at_once_all_get_their_turn(api: ApiWorld) -> None:
