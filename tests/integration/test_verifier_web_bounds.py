@@ -1,15 +1,9 @@
 """The verifier's web service under bad input, load and faults: nothing breaks, nothing is told."""
 
 import logging
-import os
-import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from pathlib import Path
 
 import httpx
 import pytest
@@ -21,10 +15,17 @@ from ecert.artefact import Expectation
 from ecert.rates import RateLimit
 from ecert.report import Report
 from tests.fakes.world import RESIDENT, World
-from tests.integration.web_service import first, paper, serving, serving_world
+from tests.integration.web_service import (
+    chunks,
+    first,
+    paper,
+    problem,
+    serving,
+    serving_world,
+    wait_for,
+)
 from verifier.checker import Checker, utc_now
 from verifier.inputs import MAX_FILE_BYTES
-from verifier.web.patience import PatientProtocol
 from verifier.web.server import HEADERS
 from verifier.web.submission import PARTS
 from verifier.web.upload import MAX_BODY_BYTES, Budget
@@ -40,15 +41,6 @@ def world() -> World:
 def client(world: World) -> Iterator[httpx.Client]:
     with serving_world(world) as opened:
         yield opened
-
-
-def problem(answer: httpx.Response) -> tuple[int, str]:
-    assert answer.headers["content-type"] == "application/problem+json"
-    body = answer.json()
-    assert body["status"] == answer.status_code
-    assert body["zh"] != body["en"]
-    assert "<" not in body["en"].replace("<script>", "")
-    return answer.status_code, body["code"]
 
 
 # -- form
@@ -144,12 +136,6 @@ def test_no_form_breaks_it(
 # -- size
 
 
-def chunks(total: int) -> Iterator[bytes]:
-    block = b"\0" * limits.MIB
-    for _ in range(total // limits.MIB):
-        yield block
-
-
 def test_a_file_at_the_limit_is_taken_and_one_over_it_is_not(client: httpx.Client) -> None:
     fits = client.post("/v1/verify", content=b"x" * MAX_FILE_BYTES)
     assert first(fits)["steps"][0]["code"] == "too_large"  # of text: nothing of 16 MiB is one
@@ -162,67 +148,6 @@ def test_a_file_at_the_limit_is_taken_and_one_over_it_is_not(client: httpx.Clien
         413,
         "upload_too_large",
     )
-
-
-def test_an_announced_length_is_believed_only_when_it_refuses(client: httpx.Client) -> None:
-    port = client.base_url.port
-    for length in (b"104857600", b"9" * 30):
-        with socket.create_connection(("127.0.0.1", port or 0), timeout=10) as connection:
-            connection.sendall(
-                b"POST /v1/verify HTTP/1.1\r\nHost: x\r\nContent-Length: %b\r\n\r\n" % length
-            )
-            status = connection.recv(4096).split(b" ")[1]  # before a byte of the body was sent
-        assert status in (b"413", b"400")
-
-
-SERVICE = """
-import sys
-from tests.fakes.world import World
-from verifier.checker import Checker, utc_now
-from verifier.web.server import serve
-serve(Checker(World(now=utc_now()).verifier(), None), "127.0.0.1", 0)
-"""
-
-
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
-def test_uploads_of_100_mb_are_refused_without_memory() -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", SERVICE], stdout=subprocess.PIPE, text=True, env={**os.environ}
-    ) as service:
-        try:
-            assert service.stdout
-            address = service.stdout.readline().strip()
-            with httpx.Client(base_url=address, timeout=60) as client:
-                wait_for(lambda: client.get("/health").status_code == 200)
-                small = client.post("/v1/verify", content=b"hello")
-                assert small.status_code == 200
-                before = peak(service.pid)
-                for _ in range(3):
-                    answer = client.post("/v1/verify", content=chunks(100 * limits.MIB))
-                    assert problem(answer) == (413, "upload_too_large")
-            grown = peak(service.pid) - before
-        finally:
-            service.terminate()
-    assert grown < 3 * MAX_BODY_BYTES, grown
-
-
-def peak(pid: int) -> int:
-    """The largest resident size so far, in bytes."""
-    text = Path(f"/proc/{pid}/status").read_text("ascii")
-    line = next(line for line in text.splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) * limits.KIB
-
-
-def wait_for(condition: object, seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            if condition():  # type: ignore[operator]
-                return
-        except httpx.TransportError:
-            pass
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 # -- load
@@ -307,29 +232,6 @@ def test_all_uploads_together_are_bounded(world: World) -> None:
         assert client.post("/v1/verify", content=b"x" * 1000).status_code == 200
         assert problem(client.post("/v1/verify", content=b"x" * 1001)) == (503, "service_busy")
         assert budget.held == 0
-
-
-def test_a_request_that_never_ends_its_head_is_closed(
-    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(PatientProtocol, "head_seconds", 0.3)
-    address = ("127.0.0.1", client.base_url.port or 0)
-    whole = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
-    for start in (b"", b"GET / HTTP/1.1\r\nX-Slow: "):
-        with socket.create_connection(address, timeout=10) as connection:
-            connection.sendall(start)
-            assert connection.recv(100) == b""
-    with socket.create_connection(address, timeout=10) as connection:
-        for _ in range(2):  # kept alive in between, longer than a head may take
-            connection.sendall(whole)
-            answer = b""
-            while not answer.endswith(b'{"status":"ok"}'):
-                received = connection.recv(4096)
-                assert received
-                answer += received
-            time.sleep(0.5)
-        connection.sendall(whole[:10])
-        assert connection.recv(100) == b""
 
 
 # -- nothing told

@@ -2,13 +2,15 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import httpx
 import uvicorn
 
+from ecert import limits
 from ecert.rates import RateLimit
 from tests.fakes.world import World
 from verifier.checker import Checker
@@ -64,3 +66,33 @@ def first(answer: httpx.Response) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     report: dict[str, Any] = answer.json()["reports"][0]
     return report
+
+
+def problem(answer: httpx.Response) -> tuple[int, str]:
+    """Status and code of a refusal to a program."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = answer.json()
+    assert body["status"] == answer.status_code
+    assert body["zh"] != body["en"]
+    assert "<" not in body["en"]
+    return answer.status_code, body["code"]
+
+
+def chunks(total: int) -> Iterator[bytes]:
+    """A body that is sent in pieces, without its length."""
+    block = b"\0" * limits.MIB
+    for _ in range(total // limits.MIB):
+        yield block
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 10) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            if condition():
+                return
+        except httpx.TransportError:
+            pass
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -1,43 +1,71 @@
-"""HTTP connections that neither wait for a request's head for ever nor log it."""
+"""HTTP connections that are held neither for nothing nor for ever, and that log nothing.
+
+uvicorn limits how long an idle connection is kept after an answer; not how long a request's head
+may take, nor how long it reads on the rest of a body that was refused. A few hundred clients that
+do nothing would hold all the connections there are.
+"""
 
 import asyncio
+import socket
 from typing import ClassVar
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_SECONDS = 15.0
-"""How long a request's line and headers may take to arrive, from the connection or first byte."""
+"""How long a request's head may take, from the connection or from its first byte."""
+
+LINGER_SECONDS = 30.0
+"""How long the rest of a refused body is read, and dropped: a connection that is closed over unread
+data is reset, and most clients lose the answer with it."""
+
+STALL_SECONDS = 30
+"""How long a client may leave an answer unread."""
 
 
 class PatientProtocol(H11Protocol):
-    """Closes a connection on which no head of a request arrives whole in time."""
+    """Closes a connection on which no head arrives whole in time, or a refused body goes on."""
 
     head_seconds: ClassVar[float] = HEAD_SECONDS
+    linger_seconds: ClassVar[float] = LINGER_SECONDS
     _late: asyncio.TimerHandle | None = None
+    _waits_in: object = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
         super().connection_made(transport)
         self.access_log = False  # whatever handlers the process has: lines would quote queries
-        self._wait()
+        self._wait(self.head_seconds)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes, and stop waiting once the head is complete."""
+        """Take bytes, and see what is waited for now."""
         super().data_received(data)
-        if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
-            self._wait()
-        elif self.conn.their_state is not h11.IDLE:
-            self._stop()
+        self._watch()
+
+    def on_response_complete(self) -> None:
+        """End an answer; whoever still sends what was asked is not read for ever."""
+        super().on_response_complete()
+        self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
         self._stop()
         super().connection_lost(exc)
 
-    def _wait(self) -> None:
-        if self._late is None:
-            self._late = self.loop.call_later(self.head_seconds, self._close)
+    def _watch(self) -> None:
+        if self.conn.their_state is h11.IDLE:
+            if self.timeout_keep_alive_task is None:  # else uvicorn's own timer runs
+                self._wait(self.head_seconds)
+        elif self.conn.their_state is h11.SEND_BODY and self.cycle.response_complete:
+            self._wait(self.linger_seconds)
+        else:
+            self._stop()
+
+    def _wait(self, seconds: float) -> None:
+        state = self.conn.their_state
+        if self._late is None or self._waits_in is not state:
+            self._stop()
+            self._late, self._waits_in = self.loop.call_later(seconds, self._close), state
 
     def _stop(self) -> None:
         if self._late is not None:
@@ -46,3 +74,14 @@ class PatientProtocol(H11Protocol):
 
     def _close(self) -> None:
         self.transport.close()
+
+
+def drop_stalled(listener: socket.socket, seconds: int = STALL_SECONDS) -> None:
+    """Let the kernel end connections, made through ``listener``, that take no data any more.
+
+    TCP's user timeout (RFC 5482), which accepted sockets inherit; where the system has none, that
+    is a reverse proxy's to do.
+    """
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    if option is not None:
+        listener.setsockopt(socket.IPPROTO_TCP, option, 1000 * seconds)

@@ -18,7 +18,7 @@ from verifier.checker import utc_now
 from verifier.web.challenges import Challenges
 from verifier.web.desk import Checks, Desk
 from verifier.web.page import Pages
-from verifier.web.patience import PatientProtocol
+from verifier.web.patience import PatientProtocol, drop_stalled
 from verifier.web.routes import Edge, add_routes, broken
 from verifier.web.upload import Budget
 from verifier.web.work import Workers
@@ -126,8 +126,11 @@ def serve(checker: Checks, host: str, port: int) -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Only where TCP is named does asyncio send at once, without waiting for acknowledgements.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
+        drop_stalled(listener)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
     except (OSError, OverflowError) as error:
