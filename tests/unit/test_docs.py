@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from ecert import card, claiming, errors, limits, lookup
 from ecert.artefact import PROFILE
+from ecert.client import console
 from ecert.facts import Basis
 from ecert.kinds import Catalogue
 from ecert.receipt import Receipt
@@ -220,6 +221,12 @@ def test_errors_and_their_statuses() -> None:
         assert status_of(error) == int(status), class_name
         for special, code in re.findall(r"(\d{3}) for `(\w+)`", text):
             assert status_of(type(error)(code)) == int(special)
+
+
+def test_exit_codes_of_the_programs() -> None:
+    sentence = ARCHITECTURE.text.partition("The command lines end with ")[2].partition(".")[0]
+    codes = (console.REFUSED, console.UNAVAILABLE, console.UNREADABLE, console.USAGE)
+    assert [int(code) for code in re.findall(r"\d+", sentence)] == list(codes)
 
 
 def test_import_contracts() -> None:
