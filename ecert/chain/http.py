@@ -112,6 +112,8 @@ class Endpoint:
             data += chunk
             if len(data) > limit:
                 raise self._too_large(limit)
+        if response.length:  # reading in pieces, http.client says nothing of what is missing
+            raise http.client.IncompleteRead(b"", response.length)
         return bytes(data)
 
 

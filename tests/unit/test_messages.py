@@ -108,6 +108,8 @@ def test_sentences_are_whole() -> None:
     for code, sentences in messages().items():
         assert re.fullmatch(r"[a-z][a-z0-9_]*", code), code
         assert set(sentences) == set(LANGUAGES), code
+        if code.startswith("web_") and code not in raised:
+            continue  # a page's own words
         for language, text in sentences.items():
             assert text.strip(), code
             assert text.isprintable(), code
