@@ -12,6 +12,9 @@ from typing import Protocol
 from ecert.authority import DepartmentRecord, KeyRecord
 from ecert.receipt import Receipt
 
+NOTHING_FINAL = -1
+"""The final block where nobody's word on finality can be had."""
+
 
 class Basis(StrEnum):
     """What an answer rests on, weakest first."""
@@ -61,7 +64,7 @@ class Facts:
         chain_id: The chain that was asked.
         block: The block at which the answer holds.
         time: That block's time or, where later, the operator's signed heartbeat; unix seconds.
-        final_block: The highest block that counts as final.
+        final_block: The highest block that counts as final; or ``NOTHING_FINAL``.
         anchor: The root's anchor under the department; None when there is none.
         key: The key under the department; None when there is none.
         lineage: The department and its ancestors at the anchor block (at ``block`` when not

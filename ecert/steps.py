@@ -23,7 +23,7 @@ from ecert.errors import (
     UnavailableError,
     ValidityError,
 )
-from ecert.facts import Anchor, Facts, FactSource, Query, ReceiptSource
+from ecert.facts import NOTHING_FINAL, Anchor, Facts, FactSource, Query, ReceiptSource
 from ecert.fields import time_text
 from ecert.receipt import CompactReceipt, Receipt
 from ecert.report import Verdict
@@ -177,6 +177,8 @@ class Steps:
         earliest = issued_at - CLOCK_SKEW_SECONDS
         if not earliest <= anchor.time <= issued_at + ANCHOR_WITHIN_SECONDS:
             raise AnchorError("anchored_late", time=time_text(anchor.time))
+        if facts.final_block == NOTHING_FINAL:
+            raise NotChecked("finality_unknown", Verdict.UNDECIDED)
         if anchor.block > facts.final_block:
             raise NotChecked("not_yet_final", Verdict.NOT_YET_ANCHORED)
         return {

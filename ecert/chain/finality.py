@@ -11,11 +11,11 @@ from typing import Protocol
 
 from ecert.checkpoint import Checkpoint
 from ecert.errors import EcertError, UnavailableError
+from ecert.facts import NOTHING_FINAL
 from ecert.trust import TrustStore
 
 _log = logging.getLogger(__name__)
 
-NOTHING_FINAL = -1
 KEEP_SECONDS = 5.0
 """How long a checkpoint, or not getting one, serves before it is tried again."""
 
