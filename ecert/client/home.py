@@ -69,8 +69,9 @@ class Home:
         return tuple(urls)
 
     def remember_nodes(self, urls: Sequence[str]) -> None:
-        """Remember JSON-RPC addresses."""
-        write_file(self.directory / _NODES, json.dumps({"rpc": list(urls)}).encode())
+        """Remember JSON-RPC addresses, the first ``MAX_NODES`` of them."""
+        value = {"rpc": list(urls[:MAX_NODES])}
+        write_file(self.directory / _NODES, json.dumps(value).encode())
 
     def _read(self, name: str) -> bytes | None:
         """Return a file of this folder, None only where there is certainly none.
@@ -108,19 +109,25 @@ def read_file(path: Path, *, limit: int) -> bytes:
 def write_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     """Write a file whole or not at all.
 
+    A link is followed; a device or pipe is written to and never replaced.
+
     Raises:
         MalformedError: ``file_unwritable``.
     """
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    real = Path(os.path.realpath(path))
+    beside = real.with_name(f".{real.name}.{secrets.token_hex(4)}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if real.exists() and not real.is_file() and not real.is_dir():
+            real.write_bytes(data)
+            return
+        real.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            beside.replace(path)
+            beside.replace(real)
         finally:
             beside.unlink(missing_ok=True)
     except OSError as error:
