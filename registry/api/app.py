@@ -8,13 +8,14 @@ from registry.api.edge import Edge
 from registry.api.errors import add_handlers
 from registry.api.guard import OfficerRoute, PublicRoute
 from registry.api.limits import Bounds
-from registry.api.middleware import Observer, Shield
+from registry.api.middleware import Observer, shield
 from registry.api.rates import Rates
 from registry.api.routes import (
     claims,
     departments,
     documents,
     imports,
+    landing,
     officers,
     operations,
     papers,
@@ -26,7 +27,7 @@ from registry.application import Registry
 
 _DOMAINS = (
     *(public, receipts, claims, departments, documents, imports),
-    *(papers, status, officers, operations),
+    *(papers, landing, status, officers, operations),
 )
 
 
@@ -51,7 +52,7 @@ def create_app(registry: Registry, *, rates: Rates | None = None) -> FastAPI:
         redirect_slashes=False,
         middleware=[
             Middleware(Observer, metrics=edge.metrics),
-            Middleware(Shield, secure=secure),
+            shield(secure=secure),
             Middleware(Bounds),
         ],
     )

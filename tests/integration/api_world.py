@@ -41,6 +41,7 @@ PUBLIC = {
     ("GET", "/v1/receipts"),
     ("GET", "/v1/receipts/longest-prefix"),
     ("GET", "/v1/papers/{lookup_id}"),
+    ("GET", "/p"),
     ("POST", "/v1/claims/kind"),
     ("POST", "/v1/claims"),
     ("GET", "/v1/claims/{claim_id}"),  # with the claim's secret

@@ -383,7 +383,7 @@ def test_what_breaks_inside_is_a_plain_500_and_logged_without_its_words(
     with caplog.at_level(logging.DEBUG):
         answer = clerk.get("/v1/documents")
     assert answer.status_code == 500
-    assert problem(answer) == "api_internal_error"
+    assert problem(answer) == "service_broken"
     assert set(answer.json()["details"]) == {"incident"}
     assert "ZeroDivisionError" not in answer.text
     assert "broken" in caplog.text
@@ -452,3 +452,13 @@ def test_a_port_in_use_is_an_error_with_a_sentence(api: ApiWorld) -> None:
         pass
     assert caught.value.code == "address_unusable"
     assert str(settings.port) in caught.value.message("zh")
+
+
+def test_a_look_up_code_opened_in_a_browser_says_what_to_do(api: ApiWorld) -> None:
+    with httpx.Client(base_url=api.url, trust_env=False) as anybody:
+        answer = anybody.get("/p")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "核验程序" in answer.text
+    assert "verifier" in answer.text
