@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 from ecert.encoding import json_encode
-from ecert.errors import EcertError
+from ecert.errors import EcertError, messages
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -26,6 +26,8 @@ PROBLEM_TYPE = "urn:ecert:error:"
 """A problem's type is this and its code: a name, nothing to be fetched."""
 
 _MAX_DETAIL_CHARS = 300
+_MAX_NAME_CHARS = 64
+_MAX_LISTED = 20
 _log = logging.getLogger(__name__)
 
 
@@ -64,7 +66,9 @@ class Shield:
             await self._app(scope, receive, shielded)
         except Exception as error:  # noqa: BLE001 - nothing may reach the server's own log
             incident = secrets.token_hex(6)
-            log_failure(f"{incident} {scope['method']}", error)
+            # Which route, as frameworks note it: the template, not the address that was asked for.
+            route = getattr(scope.get("route"), "path", "-")
+            log_failure(f"{incident} {scope['method']} {route}", error)
             if started:
                 raise ConnectionAbortedError(incident) from None
             media, body = self._broken(scope, EcertError("service_broken", incident=incident))
@@ -74,17 +78,23 @@ class Shield:
 
 
 def problem(status: int, error: EcertError) -> bytes:
-    """Return the problem details of an error (RFC 9457), in both languages."""
+    """Return the problem details of an error (RFC 9457), in both languages.
+
+    An error whose code has no sentences is told in those of ``service_broken``: a gap in a table
+    must not turn a refusal into a crash.
+    """
+    known = error.code in messages()
+    told = error if known else EcertError("service_broken", incident=error.code)
     body = {
         "type": PROBLEM_TYPE + error.code,
         "title": HTTPStatus(status).phrase,
         "status": int(status),
         "code": error.code,
-        "zh": error.message("zh"),
-        "en": error.message("en"),
+        "zh": told.message("zh"),
+        "en": told.message("en"),
         "details": {name: _plain(value) for name, value in error.details.items()},
     }
-    return json_encode(body).encode("utf-8", "replace")
+    return json_encode(body).encode("utf-8", "replace")  # a detail may be half a character
 
 
 def log_failure(where: str, error: BaseException) -> None:
@@ -101,7 +111,13 @@ def log_failure(where: str, error: BaseException) -> None:
 
 
 def _plain(value: object) -> Any:
-    """Return a detail as JSON can say it."""
-    if value is None or isinstance(value, bool | int):
-        return value
-    return str(value)[:_MAX_DETAIL_CHARS]
+    """Return a detail as JSON can say it, none of it long."""
+    match value:
+        case None | bool() | int():
+            return value
+        case list() | tuple():
+            return [_plain(item) for item in value[:_MAX_LISTED]]
+        case dict():
+            return {str(name)[:_MAX_NAME_CHARS]: _plain(item) for name, item in value.items()}
+        case _:
+            return str(value)[:_MAX_DETAIL_CHARS]

@@ -1,16 +1,15 @@
 """The one place where errors become answers: problem details (RFC 9457)."""
 
-import logging
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
-from ecert.encoding import json_encode
+from ecert.asgi import PROBLEM, log_failure
+from ecert.asgi import problem as problem_details
 from ecert.errors import (
     ContentError,
     DisclosureError,
@@ -22,11 +21,10 @@ from ecert.errors import (
     SignatureInvalidError,
     UnavailableError,
     ValidityError,
-    messages,
 )
+from ecert.rates import RateLimitedError
 from registry.api.guard import ProblemException
 from registry.api.limits import BodyTooLargeError
-from registry.api.rates import RateLimitedError
 from registry.errors import (
     ClaimRefusedError,
     ConflictError,
@@ -36,14 +34,8 @@ from registry.errors import (
     UnauthenticatedError,
 )
 
-MEDIA_TYPE = "application/problem+json"
-TYPE = "urn:ecert:error:"
-"""A problem's type is this and its code: a name, nothing to be fetched."""
-
 _RETRY_SECONDS = 5
 _MAX_LISTED = 20
-_MAX_DETAIL_CHARS = 300
-_log = logging.getLogger(__name__)
 
 _STATUS: dict[type[EcertError], HTTPStatus] = {
     NotFoundError: HTTPStatus.NOT_FOUND,
@@ -84,18 +76,7 @@ def add_handlers(app: FastAPI) -> None:
 
 def problem(status: int, error: EcertError, headers: Mapping[str, str] | None = None) -> Response:
     """Return the answer for an error."""
-    zh, en = _sentences(error)
-    body = {
-        "type": TYPE + error.code,
-        "title": HTTPStatus(status).phrase,
-        "status": int(status),
-        "code": error.code,
-        "zh": zh,
-        "en": en,
-        "details": {name: _plain(value) for name, value in error.details.items()},
-    }
-    content = json_encode(body).encode("utf-8", "replace")  # a detail may be half a character
-    return Response(content, status, headers, media_type=MEDIA_TYPE)
+    return Response(problem_details(status, error), status, headers, media_type=PROBLEM)
 
 
 def status_of(error: EcertError) -> HTTPStatus:
@@ -106,19 +87,6 @@ def status_of(error: EcertError) -> HTTPStatus:
         if kind in _STATUS:
             return _STATUS[kind]
     return HTTPStatus.INTERNAL_SERVER_ERROR
-
-
-def log_failure(where: str, error: BaseException) -> None:
-    """Log what broke and where, but not what it said: that may quote a document."""
-    places: list[str] = []
-    trace = error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        places.append(f"{code.co_filename}:{trace.tb_lineno} {code.co_qualname}")
-        trace = trace.tb_next
-    kind = type(error).__name__
-    code_name = f" {error.code}" if isinstance(error, EcertError) else ""
-    _log.error("%s failed: %s%s\n  %s", where, kind, code_name, "\n  ".join(places))
 
 
 async def _domain(request: Request, error: Exception) -> Response:
@@ -173,23 +141,3 @@ async def _data(request: Request, error: Exception) -> Response:
 def _route(request: Request) -> str:
     route = request.scope.get("route")
     return f"{request.method} {getattr(route, 'path', '-')}"
-
-
-def _sentences(error: EcertError) -> tuple[str, str]:
-    if error.code not in messages():
-        error = EcertError("api_internal_error", incident=error.code)
-    return error.message("zh"), error.message("en")
-
-
-def _plain(value: object) -> Any:
-    """Return a detail as JSON can say it."""
-    match value:
-        case None | bool() | int():
-            return value
-        case list() | tuple():
-            return [_plain(item) for item in value[:_MAX_LISTED]]
-        case dict():
-            return {str(name)[:64]: _plain(item) for name, item in value.items()}
-        case _:
-            text = str(value)[:_MAX_DETAIL_CHARS]
-            return text.encode("utf-8", "replace").decode("utf-8")

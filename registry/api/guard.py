@@ -15,9 +15,9 @@ from starlette.concurrency import run_in_threadpool
 from ecert import limits
 from ecert.encoding import json_decode
 from ecert.errors import EcertError, MalformedError
+from ecert.rates import client_of
 from registry.access.actor import Actor
 from registry.api.edge import Edge, edge_of
-from registry.api.rates import client_of
 from registry.errors import UnauthenticatedError
 
 MAX_JSON_BYTES = 256 * limits.KIB

@@ -1,14 +1,14 @@
 """Around every request: its account, its headers, and a clean answer when something breaks."""
 
 import logging
-import secrets
 import time
+from http import HTTPStatus
 
-from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ecert.asgi import PROBLEM, Shield, problem
 from ecert.errors import EcertError
-from registry.api.errors import log_failure, problem
 from registry.api.metrics import Metrics
 
 _access = logging.getLogger("registry.access")
@@ -19,12 +19,10 @@ _HEADERS = {
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
-}
-_API_HEADERS = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "cache-control": "no-store",
 }
-_HSTS = "max-age=31536000"
+_HSTS = {"strict-transport-security": "max-age=31536000"}
 
 
 class Observer:
@@ -61,43 +59,15 @@ class Observer:
             _access.info("%s %s %d %.1f ms", method, route, status, 1000 * seconds)
 
 
-class Shield:
-    """Sets security headers, and answers what nothing else answered with a plain 500.
+def shield(*, secure: bool) -> Middleware:
+    """Return what sets security headers and answers where nothing else did.
 
     Args:
-        app: The application.
         secure: Whether the registry is reached by https.
     """
+    headers = _HEADERS | _HSTS if secure else _HEADERS
+    return Middleware(Shield, headers=headers, broken=_broken)
 
-    def __init__(self, app: ASGIApp, *, secure: bool) -> None:
-        self._app = app
-        self._secure = secure
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        started = False
-
-        async def shielded(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                headers = MutableHeaders(scope=message)
-                for name, value in (_HEADERS | _API_HEADERS).items():
-                    headers.setdefault(name, value)
-                if self._secure:
-                    headers.setdefault("strict-transport-security", _HSTS)
-            await send(message)
-
-        try:
-            await self._app(scope, receive, shielded)
-        except Exception as error:  # noqa: BLE001 - the last one to see it
-            incident = secrets.token_hex(6)
-            route = getattr(scope.get("route"), "path", "-")
-            log_failure(f"{incident} {scope['method']} {route}", error)
-            if started:
-                raise ConnectionAbortedError(incident) from None
-            answer = problem(500, EcertError("api_internal_error", incident=incident))
-            await answer(scope, receive, shielded)
+def _broken(_: Scope, error: EcertError) -> tuple[str, bytes]:
+    return PROBLEM, problem(HTTPStatus.INTERNAL_SERVER_ERROR, error)

@@ -14,9 +14,10 @@ from fastapi import APIRouter
 from fastapi.routing import iter_route_contexts
 from registry_world import DEPARTMENT
 
+from ecert.rates import RateLimit
 from registry.api import app as app_module
 from registry.api import create_app
-from registry.api.rates import RateLimit, Rates
+from registry.api.rates import Rates
 from registry.api.routes import public
 
 VALUES = {
@@ -286,7 +287,7 @@ def test_whoever_asks_too_often_is_told_when_to_come_back(api: ApiWorld) -> None
                 answer = await client.post("/v1/claims/kind", json=body)
                 found.append(answer.status_code)
             assert int(answer.headers["retry-after"]) > 0
-            assert answer.json()["code"] == "api_rate_limited"
+            assert answer.json()["code"] == "asked_too_often"
             found.append((await client.get("/v1/kinds")).status_code)
         return found
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -87,4 +88,38 @@ def test_a_problem_has_both_languages_and_plain_details() -> None:
     assert (body["zh"], body["en"]) == (error.message("zh"), error.message("en"))
     assert body["details"] == {"where": "x" * 300, "size": 3, "limit": None}
     lone = MalformedError("too_large", where="\ud800", size=b"", limit=[1])
-    assert json.loads(problem(413, lone))["details"]["limit"] == "[1]"
+    assert json.loads(problem(413, lone))["details"] == {"where": "?", "size": "b''", "limit": [1]}
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, None), (True, True), (7, 7), ("text", "text"), ("x" * 400, "x" * 300),
+        (b"\xff", "b'\\xff'"), ("\ud800", "?"), ([1, ["a"]], [1, ["a"]]), (range(2), "range(0, 2)"),
+        ({"a": 1.5}, {"a": "1.5"}), ({"n" * 99: 1}, {"n" * 64: 1}),
+        (list(range(99)), list(range(20))),
+    ],
+)  # fmt: skip
+def test_details_are_plain_and_short(value: object, shown: object) -> None:
+    assert json.loads(problem(422, EcertError("too_deep", what=value)))["details"] == {
+        "what": shown
+    }
+
+
+def test_a_code_without_sentences_is_still_a_problem() -> None:
+    body = json.loads(problem(409, EcertError("no_such_code")))
+    assert (body["status"], body["code"]) == (409, "no_such_code")
+    assert "no_such_code" in body["en"]
+
+
+def test_the_log_names_the_route_and_not_the_address_asked_for(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def app(scope: Scope, __: Receive, ___: Send) -> None:
+        scope["route"] = SimpleNamespace(path="/papers/{id}")
+        raise ValueError
+
+    with caplog.at_level(logging.ERROR):
+        run(app, {**SCOPE, "path": "/papers/SECRET"})
+    assert "GET /papers/{id} failed" in caplog.text
+    assert "SECRET" not in caplog.text

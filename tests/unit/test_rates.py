@@ -1,8 +1,12 @@
 """How often a client may ask."""
 
-import pytest
+from contextlib import suppress
 
-from ecert.rates import RateLimit, RateLimitedError, client_of
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ecert.rates import MAX_CLIENTS, RateLimit, RateLimitedError, client_of
 
 
 class Clock:
@@ -54,6 +58,26 @@ def test_memory_is_bounded_and_the_longest_unseen_is_forgotten() -> None:
     with pytest.raises(RateLimitedError):
         limit.take("a")
     limit.take("b")
+    assert MAX_CLIENTS < 100_000
+
+
+@given(
+    steps=st.lists(st.tuples(st.floats(0, 10), st.floats(0.1, 5)), max_size=50),
+    burst=st.floats(1, 20),
+    rate=st.floats(0.1, 10),
+)
+def test_no_client_ever_gets_more_than_burst_and_rate_allow(
+    steps: list[tuple[float, float]], burst: float, rate: float
+) -> None:
+    clock = Clock()
+    limit = RateLimit(burst, rate, clock=clock)
+    given_out = 0.0
+    for pause, cost in steps:
+        clock.now += pause
+        with suppress(RateLimitedError):
+            limit.take("a", cost)
+            given_out += cost
+        assert given_out <= burst + rate * clock.now + 1e-6
 
 
 @pytest.mark.parametrize(
@@ -64,7 +88,9 @@ def test_memory_is_bounded_and_the_longest_unseen_is_forgotten() -> None:
         ("2001:db8:1:2:ffff::1", "2001:db8:1:2::/64"),
         ("::ffff:192.0.2.7", "192.0.2.7"),
         ("fe80::1%eth0", "fe80::/64"),
-        ("no address", "-"),
+        ("::1", "::/64"),
+        ("unix", "-"),
+        ("", "-"),
         (None, "-"),
     ],
 )
