@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ecert.artefact import Expectation
+from ecert.card import ReplayCache
 from ecert.client.home import Home
 from ecert.client.online import online_verifier
 from ecert.client.registry import Registries
@@ -14,7 +15,9 @@ from ecert.lookup import LookupUrl
 from ecert.report import Report
 from ecert.trust import TrustStore
 from ecert.verification import Verifier, unread_report
+from verifier import replay as replays
 from verifier.inputs import read_input
+from verifier.replay import FileReplayCache
 from verifier.snapshot import Snapshot
 
 SNAPSHOT = "snapshot.db"
@@ -49,7 +52,12 @@ class Checker:
             inputs = read_input(data, self._fetch)
         except EcertError as error:
             return (unread_report(error, now),)
-        return [self._verifier.verify(found.data, now=now, expect=expect) for found in inputs]
+        return [
+            self._verifier.verify(found.data, now=now, expect=expect)
+            if found.error is None
+            else unread_report(found.error, now)
+            for found in inputs
+        ]
 
     def _fetch(self, url: LookupUrl) -> bytes:
         if self._registries is None:
@@ -57,23 +65,35 @@ class Checker:
         return self._registries.sealed(url)
 
 
-def online(trust: TrustStore, nodes: Sequence[str]) -> Checker:
+def online(
+    trust: TrustStore, nodes: Sequence[str], *, replay: ReplayCache | None = None
+) -> Checker:
     """Return a checker that asks a node once for each document.
+
+    Args:
+        trust: The trust roots.
+        nodes: JSON-RPC addresses, the preferred one first.
+        replay: Remembers cards' proofs; of this process when not given.
 
     Raises:
         MalformedError: ``rpc_url_malformed``, also when no node is known.
     """
     registries = Registries(trust.file.registries)
-    return Checker(online_verifier(trust, nodes, registries), registries)
+    return Checker(online_verifier(trust, nodes, registries, replay=replay), registries)
 
 
-def offline(trust: TrustStore, snapshot: Path) -> Checker:
+def offline(trust: TrustStore, snapshot: Path, *, replay: ReplayCache | None = None) -> Checker:
     """Return a checker that answers from a snapshot alone.
+
+    Args:
+        trust: The trust roots.
+        snapshot: The snapshot's file.
+        replay: As for ``online``.
 
     Raises:
         UnavailableError: ``snapshot_…``: there is none, or not of this chain.
     """
-    return Checker(Verifier(trust, Snapshot.open(snapshot, trust)), None)
+    return Checker(Verifier(trust, Snapshot.open(snapshot, trust), replay=replay), None)
 
 
 def open_checker(home: Home, *, nodes: Sequence[str] = (), use_snapshot: bool = False) -> Checker:
@@ -85,9 +105,10 @@ def open_checker(home: Home, *, nodes: Sequence[str] = (), use_snapshot: bool = 
         UnavailableError: The snapshot cannot be used.
     """
     trust = home.trust(Catalogue.load(), now=utc_now())
+    replay = FileReplayCache(home.directory / replays.FILE)
     if use_snapshot:
-        return offline(trust, home.directory / SNAPSHOT)
-    return online(trust, nodes or home.nodes())
+        return offline(trust, home.directory / SNAPSHOT, replay=replay)
+    return online(trust, nodes or home.nodes(), replay=replay)
 
 
 def utc_now() -> datetime:

@@ -1,20 +1,22 @@
 """The verifier's command line."""
 
 import json
+import re
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from ecert import limits
 from ecert.artefact import Expectation
-from ecert.client.console import run
+from ecert.card import PREFIX
+from ecert.client.console import deciding, run
 from ecert.client.home import Home, read_file
 from ecert.client.registry import Registries
 from ecert.encoding import b64url_decode
-from ecert.errors import Language
+from ecert.errors import Language, MalformedError
 from ecert.fields import time_text
 from ecert.kinds.catalogue import Catalogue
 from verifier.checker import SNAPSHOT, open_checker, utc_now
@@ -27,6 +29,10 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+
+# A card, a look-up address, an SD-JWT: what somebody may take for an argument.
+_CONTENT = re.compile(re.escape(PREFIX) + r"|https?://|eyJ[A-Za-z0-9_\-]+\.[^/]*~")
 
 
 class Shown(StrEnum):
@@ -102,20 +108,18 @@ def check(
 ) -> None:
     """Check a document file, SD-JWT, card, QR code picture or PDF. 核验。
 
-    Exit code: 0 valid, 1 not valid, 2 cannot be decided now, 3 unreadable.
+    Exit code: 0 valid, 1 not valid, 2 cannot be decided now, 3 unreadable, 64 wrong usage.
     """
-    if source == "-":
-        data = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
-    else:
-        data = read_file(Path(source), limit=MAX_FILE_BYTES)
-    expect = Expectation(
-        audience=audience,
-        nonce=nonce,
-        challenge=None if challenge is None else b64url_decode(challenge, where="--challenge"),
-        required=require_holder,
-    )
-    checker = open_checker(_Options.home, nodes=_Options.nodes, use_snapshot=offline)
-    reports = checker.check(data, now=utc_now(), expect=expect)
+    data = _read(source)
+    with deciding():
+        expect = Expectation(
+            audience=audience,
+            nonce=nonce,
+            challenge=None if challenge is None else b64url_decode(challenge, where="--challenge"),
+            required=require_holder,
+        )
+        checker = open_checker(_Options.home, nodes=_Options.nodes, use_snapshot=offline)
+        reports = checker.check(data, now=utc_now(), expect=expect)
     if as_json:
         values = [report.to_json() for report in reports]
         print(json.dumps(values if len(values) > 1 else values[0], ensure_ascii=False, indent=2))
@@ -157,6 +161,14 @@ def serve(
     serve_web(checker, host, port)
 
 
-def main() -> None:
+def _read(source: str) -> bytes:
+    if source == "-":
+        return sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
+    if _CONTENT.match(source):
+        raise MalformedError("source_is_content")
+    return read_file(Path(source), limit=MAX_FILE_BYTES)
+
+
+def main() -> NoReturn:
     """Run the command line."""
     run(app, typer.TyperException)

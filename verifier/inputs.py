@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ecert import limits, lookup
 from ecert.artefact import MAX_INPUT_BYTES
 from ecert.encoding import utf8_decode
-from ecert.errors import MalformedError
+from ecert.errors import EcertError, MalformedError
 from verifier.image import is_image
 from verifier.pdf_read import is_pdf, read_pdf
 from verifier.qr_read import read_documents
@@ -21,6 +21,10 @@ Fetch = Callable[[lookup.LookupUrl], bytes]
 """Gets the ciphertext that a look-up code names."""
 
 
+_PASSING = frozenset({"lookup_offline", "registry_unreachable"})
+"""Why a look-up code cannot be followed just now: it says nothing about where it leads."""
+
+
 @dataclass(frozen=True, slots=True)
 class Input:
     """A document as it came.
@@ -28,14 +32,20 @@ class Input:
     Attributes:
         source: ``file``, ``pdf``, ``picture`` or ``lookup``.
         data: What is to be verified.
+        error: Why there is nothing to verify; None where there is.
     """
 
     source: str
-    data: bytes | str
+    data: bytes | str = b""
+    error: EcertError | None = None
 
 
 def read_input(data: bytes, fetch: Fetch) -> Sequence[Input]:
     """Return the documents that ``data`` holds; a picture may show several.
+
+    Each of several stands for itself: one that cannot be had hides none of the others. A paper
+    shows a look-up code beside one that needs no network; where the first cannot be followed just
+    now, the second is enough.
 
     Args:
         data: A document file, an SD-JWT, a card, a look-up URL, a PDF, or a PNG or JPG picture.
@@ -50,10 +60,25 @@ def read_input(data: bytes, fetch: Fetch) -> Sequence[Input]:
     if is_pdf(data):
         return (Input("pdf", read_pdf(data)),)
     if is_image(data):
-        return tuple(_resolve("picture", text, fetch) for text in read_documents(data))
+        return _readable([_attempt(text, fetch) for text in read_documents(data)])
     if len(data) > MAX_INPUT_BYTES:
         raise MalformedError("too_large", where="input", size=len(data), limit=MAX_INPUT_BYTES)
-    return (_resolve("file", utf8_decode(data, where="input").strip(), fetch),)
+    # Editors put a byte order mark first. A card may hold blanks, but base45 never ends in one.
+    text = utf8_decode(data, where="input").removeprefix("\ufeff").strip()
+    return (_resolve("file", text, fetch),)
+
+
+def _attempt(text: str, fetch: Fetch) -> Input:
+    try:
+        return _resolve("picture", text, fetch)
+    except EcertError as error:
+        return Input("lookup", error=error)
+
+
+def _readable(found: Sequence[Input]) -> Sequence[Input]:
+    if all(each.error is not None for each in found):
+        return found
+    return [each for each in found if each.error is None or each.error.code not in _PASSING]
 
 
 def _resolve(source: str, text: str, fetch: Fetch) -> Input:

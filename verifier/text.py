@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from ecert.errors import Language
 from ecert.fields import time_text
 from ecert.kinds.catalogue import Catalogue
-from ecert.report import Outcome, Report, Subject
+from ecert.report import Outcome, Report, Subject, Verdict
 
 MARKS = {Outcome.PASSED: "✔", Outcome.FAILED: "✘", Outcome.NOT_CHECKED: "–"}
 _BANNERS = {0: "✔", 1: "✘", 2: "?", 3: "∅"}
@@ -55,4 +55,4 @@ def _content(
 def exit_code(reports: Sequence[Report]) -> int:
     """Return one exit code for all: what is not valid goes before what cannot be decided."""
     codes = {report.verdict.exit_code for report in reports}
-    return next(code for code in (1, 3, 2, 0) if code in codes or code == 0)
+    return next((code for code in (1, 3, 2, 0) if code in codes), Verdict.UNREADABLE.exit_code)

@@ -12,7 +12,7 @@ import typer
 
 from ecert import limits
 from ecert.claiming import CODE_CHARS, normal_code
-from ecert.client.console import describe, exit_code, run, secret_from_environment
+from ecert.client.console import deciding, describe, exit_code, run, secret_from_environment
 from ecert.client.home import Home, read_file, write_file
 from ecert.client.online import online_verifier
 from ecert.client.registry import Registries
@@ -182,7 +182,7 @@ def card(
 @app.command()
 def check(document: Annotated[str, _ID]) -> None:
     """Verify a kept document again. 重新核验。"""
-    with _open(verify=True) as wallet:
+    with deciding(), _open(verify=True) as wallet:
         report = wallet.check(document, now=utc_now())
     print(f"{report.verdict}: {report.headline('zh')}\n  {report.headline('en')}")
     raise typer.Exit(report.verdict.exit_code)

@@ -4,6 +4,8 @@ import io
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn, Protocol
 
 from ecert.errors import EcertError, MalformedError, UnavailableError
@@ -76,6 +78,18 @@ def exit_code(error: EcertError) -> int:
             return UNREADABLE
         case _:
             return REFUSED
+
+
+@contextmanager
+def deciding() -> Iterator[None]:
+    """Let every error within count as "cannot be decided": for what comes before a verdict.
+
+    A missing trust file or a node's address with a slip says nothing against a document.
+    """
+    try:
+        yield
+    except EcertError as error:
+        raise UnavailableError(error.code, **error.details) from error
 
 
 def secret_from_environment(name: str) -> str | None:
