@@ -40,9 +40,6 @@ CLOCK_SKEW_SECONDS = 300
 NBF_MARGIN_SECONDS = 24 * 3600
 """How long before ``iat`` validity may begin: the day of issue, in any zone."""
 
-IDENTIFYING = frozenset("NIF")
-"""Classes of claims that identify a person to whoever looks: name, ID number, photo."""
-
 
 class NotChecked(Exception):  # noqa: N818
     """A step that cannot be decided now.
@@ -260,11 +257,14 @@ class Steps:
         return {}
 
     def _holder_required(self) -> bool:
-        """A proof is needed where the verifier or the kind says so, or nothing else identifies."""
+        """A proof is needed where the verifier or the kind says so, or nothing else identifies.
+
+        What tells whose it is are the kind's own claims for that, the name and the ID number. The
+        certificate's number or a photo's digest tells nobody who may carry it.
+        """
         kind = self.artefact.kind
-        identified = kind.holder == "organisation" or any(
-            IDENTIFYING & set(kind.sensitive.get(name, ())) for name in self.claims or ()
-        )
+        subject = {kind.subject.name, kind.subject.id}
+        identified = not kind.holder_is_person or not subject.isdisjoint(self.claims or ())
         return self.expect.required or kind.fresh_challenge or not identified
 
     def _holder_gap(self, code: str, required: bool) -> dict[str, object]:
@@ -287,8 +287,7 @@ class Steps:
         return self.facts
 
     def _anchor(self, facts: Facts) -> Anchor:
-        if facts.anchor is None:
-            self._not_anchored(facts)
+        assert facts.anchor is not None  # step 3 passed
         return facts.anchor
 
     def _too_old(self, facts: Facts) -> NoReturn:

@@ -117,6 +117,15 @@ def test_a_root_that_a_registry_made_up_accuses_nobody(world: World) -> None:
     assert brought.verdict is Verdict.NEVER_ANCHORED
 
 
+def test_an_old_source_cannot_say_that_nothing_was_anchored(world: World) -> None:
+    data = paper(world)
+    world.anchors.clear()
+    world.as_of = int(world.now.timestamp())
+    world.now += timedelta(days=20)
+    report = verify(world, world, data)
+    assert (report.verdict, report.steps[3].code) == (Verdict.UNDECIDED, "source_too_old")
+
+
 HISTORIES: list[tuple[dict[str, Any], Verdict]] = [
     ({"parents": ()}, Verdict.ISSUER_NOT_AUTHORISED),
     ({"parents": (Parent(None, 51),)}, Verdict.ISSUER_NOT_AUTHORISED),

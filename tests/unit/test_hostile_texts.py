@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from ecert import card, sd_jwt
-from ecert.artefact import Expectation
+from ecert.artefact import Expectation, read
 from ecert.card.holder import MemoryReplayCache
 from ecert.encoding import b64url_decode, b64url_encode, canonical_json
-from ecert.errors import EcertError
+from ecert.errors import EcertError, SignatureInvalidError
 from ecert.kinds.catalogue import Catalogue
 from ecert.receipt import Receipt
 from ecert.report import Verdict
@@ -96,6 +96,46 @@ def test_a_mandatory_challenge_is_the_verifiers_own(strict: World) -> None:
     for expect, verdict in ((Expectation(), Verdict.HOLDER_NOT_PROVEN), (ASKED, Verdict.VALID)):
         report = strict.verifier().verify(document, now=strict.now, expect=expect)
         assert report.verdict is verdict, report.steps[8]
+
+
+def test_what_names_nobody_lets_nobody_pass_for_its_holder(world: World) -> None:
+    """A certificate's number says which it is, not whose; nor does a digest of a photo."""
+    claims = RESIDENT | {"portrait_digest": b64url_encode(bytes(32))}
+    issued = world.issue(claims, holder=HOLDER.public_key)
+    (receipt,) = world.anchor(issued.digest)
+    for names, verdict in (
+        (["certificate_identifier"], Verdict.HOLDER_NOT_PROVEN),
+        (["portrait_digest", "sex", "address"], Verdict.HOLDER_NOT_PROVEN),
+        ([], Verdict.HOLDER_NOT_PROVEN),
+        (["name"], Verdict.VALID),
+        (["id_number"], Verdict.VALID),
+    ):
+        data = world.file(sd_jwt.disclose(issued.text, names), receipt)
+        assert world.verifier().verify(data, now=world.now).verdict is verdict, names
+
+
+def test_a_full_replay_cache_leaves_it_open(world: World) -> None:
+    issued = world.issue_card(holder=HOLDER.public_key)
+    (receipt,) = world.anchor(issued.digest)
+    text = card.with_receipt(issued.text, receipt.compact())
+    shown = card.with_proof(text, holder=HOLDER, now=world.now)
+    trust = TrustStore(world.trust_file().sign([world.council]), world.catalogue, now=world.now)
+    full = MemoryReplayCache(capacity=0)
+    report = Verifier(trust, world, replay=full).verify(shown, now=world.now)
+    assert (report.verdict, report.steps[8].code) == (
+        Verdict.UNDECIDED,
+        "card_replay_cache_full",
+    )
+
+
+def test_content_is_not_given_away_before_the_signature_is_checked(world: World) -> None:
+    token = read(paper(world), world.catalogue)
+    for ask in (
+        token.content,
+        lambda: token.verify_holder(ASKED, world.now, MemoryReplayCache()),
+    ):
+        with pytest.raises(SignatureInvalidError):
+            ask()
 
 
 def test_a_replay_cache_that_is_empty_is_still_the_one_to_use(world: World) -> None:

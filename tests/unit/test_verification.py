@@ -300,6 +300,7 @@ def test_content_that_does_not_fit_its_kind(world: World) -> None:
         {"status": {"status_list": {"idx": 1, "uri": "https://elsewhere.example/1"}}},
         {"status": {"status_list": {"idx": 1 << 20, "uri": ""}}},
         {"cnf": {"kid": "x"}},
+        {"cnf": {"jwk": "x"}},
         {"nickname": "in clear"},
     ],
 )

@@ -37,6 +37,7 @@ from verification_parts import (
 
 ASKED = {"audience": AUDIENCE, "nonce": NONCE}
 CHALLENGE = bytes(range(16))
+IDENTIFIER = "1.2.156.3005.2.11100000000013338W011.11430000006122244L.20230000403.001.U"
 
 
 def text_cases() -> list[Json]:
@@ -175,6 +176,12 @@ def holders() -> list[Json]:
             "an anonymous document without holder's key",
             "holder_key_absent",
             token(BIRTH, cnf=...),
+            None,
+        ),
+        bound(
+            "a document that shows its own number alone",
+            "holder_proof_absent",
+            token(disclosure("certificate_identifier", IDENTIFIER), **held),
             None,
         ),
         bound("a proof was required", "holder_proof_absent", plain, {"required": True}),

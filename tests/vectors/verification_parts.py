@@ -95,7 +95,7 @@ def kind(code: str, number: int, **changes: object) -> Json:
             "properties": properties,
         },
         "consistency": [],
-        "sensitive": {"name": ["N"], "birth_date": ["D"]},
+        "sensitive": {"name": ["N"], "birth_date": ["D"], "certificate_identifier": ["I"]},
         "columns": {rules["x-names"]["zh"]: name for name, rules in properties.items()},
         "face": ["name"],
         "paper_card": "full",
