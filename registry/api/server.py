@@ -1,6 +1,5 @@
 """The web service: uvicorn in a thread, so that one process can run the worker beside it."""
 
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -10,8 +9,8 @@ import uvicorn
 
 from ecert import limits
 from ecert.errors import UnavailableError
+from networks.http_server import BoundedProtocol, address_of, listen
 from registry.api.app import create_app
-from registry.api.connections import PunctualProtocol, drop_stalled
 from registry.application import Registry
 
 MAX_CONNECTIONS = 500
@@ -35,7 +34,7 @@ def serving(registry: Registry) -> Iterator[str]:
         UnavailableError: ``address_unusable`` when it cannot listen there;
             ``web_service_not_started``.
     """
-    listener = _listen(registry.settings.host, registry.settings.port)
+    listener = listen(registry.settings.host, registry.settings.port)
     server = uvicorn.Server(_config(registry))
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [listener]}, name="web", daemon=True
@@ -43,8 +42,7 @@ def serving(registry: Registry) -> Iterator[str]:
     thread.start()
     try:
         _wait_until_started(server, thread)
-        host, port = listener.getsockname()[:2]
-        yield f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        yield address_of(listener)
     finally:
         server.should_exit = True
         thread.join(2 * _GRACE_SECONDS)
@@ -54,7 +52,7 @@ def serving(registry: Registry) -> Iterator[str]:
 def _config(registry: Registry) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(registry),
-        http=PunctualProtocol,
+        http=BoundedProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -66,22 +64,6 @@ def _config(registry: Registry) -> uvicorn.Config:
         timeout_graceful_shutdown=_GRACE_SECONDS,
         h11_max_incomplete_event_size=_HEADER_BYTES,
     )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named, for only then does asyncio turn Nagle's algorithm off, which would hold
-    # each answer back until the client has acknowledged its head: 40 ms.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        drop_stalled(listener)
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        reason = error.strerror or type(error).__name__
-        raise UnavailableError("address_unusable", host=host, port=port, reason=reason) from error
-    return listener
 
 
 def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:

@@ -18,9 +18,9 @@ from api_world import ApiWorld, upload
 
 from ecert import limits
 from ecert.errors import UnavailableError
+from networks.http_server import BoundedProtocol
 from registry.api import create_app
 from registry.api import health as health_module
-from registry.api.connections import PunctualProtocol
 from registry.api.limits import MAX_BODY_BYTES, MAX_UPLOAD_BYTES, BodyTooSlowError, Bounds
 from registry.api.server import serving
 from registry.application import Registry
@@ -293,7 +293,7 @@ def exchange(api: ApiWorld, data: bytes, *, seconds: float = 10) -> bytes:
 def test_a_connection_that_asks_nothing_is_closed(
     api: ApiWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(PunctualProtocol, "head_seconds", 0.3)
+    monkeypatch.setattr(BoundedProtocol, "head_seconds", 0.3)
     for start in (b"", b"GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: "):
         begun = time.monotonic()
         assert exchange(api, start) == b""
@@ -303,7 +303,7 @@ def test_a_connection_that_asks_nothing_is_closed(
 def test_a_head_that_drips_is_cut_off_although_it_never_stops(
     api: ApiWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(PunctualProtocol, "head_seconds", 0.5)
+    monkeypatch.setattr(BoundedProtocol, "head_seconds", 0.5)
     parts = urlsplit(api.url)
     begun = time.monotonic()
     with socket.create_connection((parts.hostname, parts.port), timeout=5) as connection:
@@ -319,7 +319,7 @@ def test_a_request_in_time_is_answered_after_a_slow_one_would_be_cut(
     api: ApiWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The timer of a first head must not end a connection that is kept for a second one."""
-    monkeypatch.setattr(PunctualProtocol, "head_seconds", 0.4)
+    monkeypatch.setattr(BoundedProtocol, "head_seconds", 0.4)
     with api.client() as client:
         for _ in range(4):
             assert client.get("/health/live").status_code == 200

@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from ecert import limits
+from networks.http_server import BoundedProtocol
 from tests.fakes.world import World
 from tests.integration.web_service import chunks, problem, serving_world, wait_for
-from verifier.web.patience import PatientProtocol
 from verifier.web.upload import MAX_BODY_BYTES
 
 
@@ -76,7 +76,7 @@ def peak(pid: int) -> int:
 def test_a_request_that_never_ends_its_head_is_closed(
     client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(PatientProtocol, "head_seconds", 0.3)
+    monkeypatch.setattr(BoundedProtocol, "head_seconds", 0.3)
     address = ("127.0.0.1", client.base_url.port or 0)
     whole = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
     for start in (b"", b"GET / HTTP/1.1\r\nX-Slow: "):
@@ -107,7 +107,7 @@ def test_a_request_that_never_ends_its_head_is_closed(
 def test_a_refused_body_is_not_read_for_ever(
     client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(PatientProtocol, "linger_seconds", 0.5)
+    monkeypatch.setattr(BoundedProtocol, "linger_seconds", 0.5)
     address = ("127.0.0.1", client.base_url.port or 0)
     head = b"POST /v1/verify HTTP/1.1\r\nHost: x\r\nContent-Length: 104857600\r\n\r\n"
     with socket.create_connection(address, timeout=10) as connection:

@@ -12,10 +12,10 @@ import uvicorn
 
 from ecert import limits
 from ecert.rates import RateLimit
+from networks.http_server import BoundedProtocol
 from tests.fakes.world import World
 from verifier.checker import Checker
 from verifier.web.desk import Checks
-from verifier.web.patience import PatientProtocol
 from verifier.web.server import create_app
 
 HTML = {"accept-language": "en"}
@@ -27,7 +27,7 @@ def serving(checker: Checks, **settings: Any) -> Iterator[httpx.Client]:
     app = create_app(checker, **({"rate": RateLimit(10_000, 1)} | settings))
     config = uvicorn.Config(
         app,
-        http=PatientProtocol,
+        http=BoundedProtocol,
         ws="none",
         log_config=None,
         access_log=False,

@@ -1,6 +1,5 @@
 """The verifier's web service: deny by default, bounds around everything, nothing remembered."""
 
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -11,14 +10,13 @@ from fastapi import FastAPI
 
 from ecert import limits
 from ecert.asgi import Shield
-from ecert.errors import UnavailableError
 from ecert.kinds.catalogue import Catalogue
 from ecert.rates import RateLimit
+from networks.http_server import BoundedProtocol, address_of, listen
 from verifier.checker import utc_now
 from verifier.web.challenges import Challenges
 from verifier.web.desk import Checks, Desk
 from verifier.web.page import Pages
-from verifier.web.patience import PatientProtocol, drop_stalled
 from verifier.web.routes import Edge, add_routes, broken
 from verifier.web.upload import Budget
 from verifier.web.work import Workers
@@ -104,15 +102,13 @@ def serve(checker: Checks, host: str, port: int) -> None:
     ``-Proto`` are believed from loopback alone, or from where ``FORWARDED_ALLOW_IPS`` names.
 
     Raises:
-        UnavailableError: ``web_address_unusable``.
+        UnavailableError: ``address_unusable``.
     """
-    listener = _listen(host, port)
-    shown_host, shown_port = listener.getsockname()[:2]
-    name = f"[{shown_host}]" if ":" in shown_host else shown_host
-    print(f"http://{name}:{shown_port}/", flush=True)  # noqa: T201
+    listener = listen(host, port)
+    print(f"{address_of(listener)}/", flush=True)  # noqa: T201
     config = uvicorn.Config(
         create_app(checker),
-        http=PatientProtocol,
+        http=BoundedProtocol,
         ws="none",
         log_level="warning",
         access_log=False,  # neither who asks nor what
@@ -123,20 +119,3 @@ def serve(checker: Checks, host: str, port: int) -> None:
         h11_max_incomplete_event_size=_HEADER_BYTES,
     )
     uvicorn.Server(config).run(sockets=[listener])
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Only where TCP is named does asyncio send at once, without waiting for acknowledgements.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        drop_stalled(listener)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-    except (OSError, OverflowError) as error:
-        listener.close()
-        reason = getattr(error, "strerror", None) or type(error).__name__
-        raise UnavailableError(
-            "web_address_unusable", host=host, port=port, reason=reason
-        ) from error
-    return listener

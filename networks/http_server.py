@@ -1,18 +1,20 @@
-"""HTTP connections that are held neither for nothing nor for ever, and that log nothing.
+"""Serving HTTP with uvicorn: no connection is held for nothing or for ever, and none is logged.
 
-uvicorn limits how long an idle connection is kept after an answer; not how long a request's head
-may take, nor how long it reads on the rest of a body that was refused. A few hundred clients that
-do nothing would hold all the connections there are.
+uvicorn bounds the size of a request's head and how long an idle connection is kept after an answer;
+not how long a head may take, how long the rest of a refused body is read, nor how long an answer
+may lie unread. A few hundred clients that do nothing would hold all the connections there are.
 """
 
 import asyncio
 import socket
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-HEAD_SECONDS = 15.0
+from ecert.errors import UnavailableError
+
+HEAD_SECONDS = 10.0
 """How long a request's head may take, from the connection or from its first byte."""
 
 LINGER_SECONDS = 30.0
@@ -23,8 +25,13 @@ STALL_SECONDS = 30
 """How long a client may leave an answer unread."""
 
 
-class PatientProtocol(H11Protocol):
-    """Closes a connection on which no head arrives whole in time, or a refused body goes on."""
+class BoundedProtocol(H11Protocol):
+    """HTTP/1.1 that ends connections whose next head, or whose refused body, does not end in time.
+
+    Attributes:
+        head_seconds: See ``HEAD_SECONDS``.
+        linger_seconds: See ``LINGER_SECONDS``.
+    """
 
     head_seconds: ClassVar[float] = HEAD_SECONDS
     linger_seconds: ClassVar[float] = LINGER_SECONDS
@@ -73,15 +80,47 @@ class PatientProtocol(H11Protocol):
             self._late = None
 
     def _close(self) -> None:
+        self._late = None
         self.transport.close()
 
 
-def drop_stalled(listener: socket.socket, seconds: int = STALL_SECONDS) -> None:
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket bound to an address, for uvicorn to listen on.
+
+    Args:
+        host: An address of this machine, or a name for one.
+        port: The TCP port; 0 for any that is free.
+
+    Raises:
+        UnavailableError: ``address_unusable``.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The protocol is named, for only then does asyncio turn Nagle's algorithm off, which would hold
+    # each answer back until the client has acknowledged its head: 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _drop_stalled(listener)
+        listener.bind((host, port))
+    except (OSError, OverflowError, UnicodeError) as error:  # also: no port, no host name
+        listener.close()
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise UnavailableError("address_unusable", host=host, port=port, reason=reason) from error
+    return listener
+
+
+def address_of(listener: socket.socket) -> str:
+    """Return where a socket listens, as ``http://host:port``."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _drop_stalled(listener: socket.socket, seconds: int = STALL_SECONDS) -> None:
     """Let the kernel end connections, made through ``listener``, that take no data any more.
 
     TCP's user timeout (RFC 5482), which accepted sockets inherit; where the system has none, that
     is a reverse proxy's to do.
     """
-    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    option = cast("int | None", getattr(socket, "TCP_USER_TIMEOUT", None))
     if option is not None:
         listener.setsockopt(socket.IPPROTO_TCP, option, 1000 * seconds)
