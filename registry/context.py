@@ -1,9 +1,10 @@
 """What every service of one process shares."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ecert.keystore import Keystore
 from ecert.kinds import Catalogue
+from registry.batches.paths import LeafCount, Paths
 from registry.chain.calls import AnchorCalls, DepartmentCalls, StatusCalls
 from registry.chain.deploy import Deployment
 from registry.clock import Clock, unix_now
@@ -47,10 +48,15 @@ class Contracts:
 
 @dataclass(frozen=True)
 class Context:
-    """Settings, opened key store, catalogue, contracts and clock of one process."""
+    """Settings, opened key store, catalogue, contracts and clock of one process.
+
+    And what it keeps so as not to work it out for every question.
+    """
 
     settings: Settings
     catalogue: Catalogue
     keystore: Keystore
     contracts: Contracts
     clock: Clock = unix_now
+    paths: Paths = field(default_factory=Paths)
+    leaf_count: LeafCount = field(default_factory=LeafCount)

@@ -16,6 +16,9 @@ from registry.services import Services
 HEAVY_AT_ONCE = 2
 """Imports read, and pages rendered, at the same time: each takes a core and much memory."""
 
+LOOKUPS_AT_ONCE = 2
+"""Receipts looked up by prefix at the same time: each reads a thousand batches, some 40 MB."""
+
 
 class Edge:
     """One process's registry with what its requests share.
@@ -31,6 +34,7 @@ class Edge:
         self.health = Health(registry)
         self.metrics = Metrics(registry, self.health)
         self.heavy = anyio.CapacityLimiter(HEAVY_AT_ONCE)
+        self.lookups = anyio.CapacityLimiter(LOOKUPS_AT_ONCE)
 
     @contextmanager
     def writing(self) -> Iterator[Services]:

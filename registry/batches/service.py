@@ -3,12 +3,11 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from ecert.merkle import HASH_BYTES, MerkleTree, leaf_hash
+from ecert.merkle import HASH_BYTES
 from ecert.receipt import Receipt
 from registry.batches.models import Batch, BatchState
 from registry.context import Context
@@ -49,11 +48,7 @@ class BatchService:
 
     def longest_prefix(self) -> int:
         """Return how many bits of a digest may be told: fewer would be answered as well."""
-        total = self._session.exec(
-            select(sa.func.coalesce(sa.func.sum(Batch.size), 0)).where(
-                col(Batch.state) == BatchState.FINAL
-            )
-        ).one()
+        total = self._context.leaf_count.get(self._count)
         return int(math.log2(total / _AIM)) if total >= 2 * _AIM else 0
 
     def lookup(self, prefix: bytes, bits: int) -> Lookup:
@@ -140,6 +135,12 @@ class BatchService:
             raise NotFoundError("batch_unknown", department=department[:20])
         return batch
 
+    def _count(self) -> int:
+        statement = select(sa.func.coalesce(sa.func.sum(Batch.size), 0)).where(
+            col(Batch.state) == BatchState.FINAL
+        )
+        return int(self._session.exec(statement).one())
+
     def _batches(self, ids: set[str]) -> dict[str, Batch]:
         found: dict[str, Batch] = {}
         wanted = sorted(ids)
@@ -154,7 +155,7 @@ class BatchService:
         return Receipt(
             index=index,
             size=batch.size,
-            path=_tree(batch.leaves).proof(index),
+            path=self._context.paths.path(batch.id, batch.leaves, index),
             root=batch.root,
             department=batch.department,
             chain_id=contracts.chain_id,
@@ -169,10 +170,3 @@ def digests_of(batch: Batch) -> list[bytes]:
         batch.leaves[place : place + HASH_BYTES]
         for place in range(0, len(batch.leaves), HASH_BYTES)
     ]
-
-
-@lru_cache(maxsize=64)
-def _tree(leaves: bytes) -> MerkleTree:
-    """Return the tree over packed digests; a few are kept, for lookups come in runs."""
-    places = range(0, len(leaves), HASH_BYTES)
-    return MerkleTree(leaf_hash(leaves[place : place + HASH_BYTES]) for place in places)

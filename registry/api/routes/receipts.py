@@ -1,10 +1,12 @@
 """Receipts by digest prefix, and the published leaves."""
 
+from functools import partial
 from typing import Annotated
 
-from fastapi import Path, Query
+from anyio import to_thread
+from fastapi import Path, Query, Response
 
-from registry.api.edge import AnEdge
+from registry.api.edge import AnEdge, Edge
 from registry.api.guard import rated
 from registry.api.routes.routers import public_router
 from registry.api.schemas.common import HASH_PATTERN, AfterNumber, CodePath, hash_of
@@ -25,9 +27,9 @@ def longest_prefix(edge: AnEdge) -> PrefixAnswer:
         return PrefixAnswer(bits=services.batches.longest_prefix())
 
 
-@router.get("/receipts")
+@router.get("/receipts", response_model=LookupAnswer)
 @rated(cost=10)
-def lookup(
+async def lookup(
     edge: AnEdge,
     bits: Annotated[int, Query(ge=0, le=_MAX_BITS, description="Bits of the prefix.")] = 0,
     prefix: Annotated[
@@ -37,10 +39,17 @@ def lookup(
             description="The digest's first bits, rounded up to bytes, hexadecimal.",
         ),
     ] = "",
-) -> LookupAnswer:
+) -> Response:
     """Return the receipts of all anchored digests that begin with a prefix."""
+    work = partial(_lookup, edge, bytes.fromhex(prefix), bits)
+    text = await to_thread.run_sync(work, limiter=edge.lookups)
+    return Response(text, media_type="application/json")
+
+
+def _lookup(edge: Edge, prefix: bytes, bits: int) -> str:
     with edge.reading() as services:
-        return LookupAnswer.of(services.batches.lookup(bytes.fromhex(prefix), bits))
+        found = services.batches.lookup(prefix, bits)
+    return LookupAnswer.of(found).model_dump_json()
 
 
 @router.get("/leaves")
