@@ -5,7 +5,9 @@ opens ``Database.transaction``, and that commits or rolls back.
 """
 
 import contextlib
+import logging
 import os
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
@@ -13,6 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session, SQLModel, create_engine
 
 from ecert.errors import EcertError, UnavailableError
@@ -20,6 +23,8 @@ from registry.errors import ConflictError, RegistryError
 
 BUSY_SECONDS = 30
 """How long a writer waits for another one on SQLite."""
+
+_log = logging.getLogger(__name__)
 
 Id = sa.String(32)
 BigId = sa.BigInteger().with_variant(sa.Integer, "sqlite")
@@ -114,12 +119,26 @@ class Database:
             # Two transactions made the same thing at once; the database let one of them.
             raise ConflictError("concurrent_change") from None
         except OperationalError as error:
-            # The statement's parameters may hold personal data: they stay out of the message.
-            raise UnavailableError("database_unavailable", reason=str(error.orig)[:200]) from None
+            raise UnavailableError("database_unavailable", reason=_reason(error)) from None
+        except PoolTimeoutError:
+            raise UnavailableError("database_unavailable", reason="no connection free") from None
 
     def dispose(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+def _reason(error: OperationalError) -> str:
+    """Return why the database does not answer, as strangers may read it in a public answer.
+
+    A server's own words name its address, its users and its databases: they go to the log. The
+    statement's parameters may hold personal data and go nowhere.
+    """
+    words = "".join(char if char.isprintable() else " " for char in str(error.orig)[:500])
+    _log.error("the database does not answer: %s", words)
+    if isinstance(error.orig, sqlite3.Error):
+        return words[:200]
+    return type(error.orig).__name__
 
 
 def insert_many(session: Session, table: type[SQLModel], rows: Sequence[dict[str, Any]]) -> None:

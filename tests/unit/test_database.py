@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy.exc import StatementError
+from sqlalchemy.exc import OperationalError, StatementError
 from sqlmodel import select, text
 
 from ecert.errors import UnavailableError
@@ -86,6 +86,28 @@ def test_the_file_is_its_owners_alone(database: Database, tmp_path: Path) -> Non
 def test_a_database_that_cannot_be_opened_is_named_as_such(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match="database_unavailable"):
         codes(Database(f"sqlite:///{tmp_path / 'missing' / 'registry.sqlite3'}"))
+
+
+def test_a_servers_own_words_are_told_to_the_log_only(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'registry.sqlite3'}")
+    words = RuntimeError('connection to server at "db.internal" failed for user "ecert"\nagain')
+    with pytest.raises(UnavailableError) as caught, database.reading():
+        raise OperationalError("select 1", {}, words)
+    assert caught.value.details == {"reason": "RuntimeError"}
+    assert 'server at "db.internal" failed for user "ecert" again' in caplog.text
+    database.dispose()
+
+
+def test_too_many_at_once_are_told_to_come_back(database: Database) -> None:
+    taken = [database.engine.connect() for _ in range(15)]  # SQLAlchemy's pool and its overflow
+    database.engine.pool._timeout = 0.05  # type: ignore[attr-defined]
+    with pytest.raises(UnavailableError, match="no connection free"):
+        codes(database)
+    for connection in taken:
+        connection.close()
+    assert codes(database) == []
 
 
 def test_no_error_repeats_what_was_to_be_stored(database: Database) -> None:
