@@ -170,3 +170,16 @@ def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
         return port
+
+
+def problem(answer: httpx.Response) -> str:
+    """The code of a well-formed problem."""
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    body = answer.json()
+    assert set(body) == {"type", "title", "status", "code", "zh", "en", "details"}
+    assert body["status"] == answer.status_code
+    assert body["type"] == "urn:ecert:error:" + body["code"]
+    for language in ("zh", "en"):
+        assert len(body[language]) > 10
+        assert "<" not in body[language], body
+    return body["code"]
