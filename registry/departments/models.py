@@ -66,6 +66,7 @@ class Department(SQLModel, table=True):
         default=DepartmentState.REQUESTED, sa_type=StrEnumType(DepartmentState)
     )
     transaction_id: int | None = Field(default=None, sa_type=sa.BigInteger)
+    """Its admission, or the newest suspension or lift: the next of them goes after it."""
     created_at: int = Field(default_factory=unix_now, sa_type=sa.BigInteger)
 
 

@@ -25,7 +25,7 @@ from registry.departments.models import (
     SigningKey,
 )
 from registry.errors import ConflictError, NotFoundError, RequestError
-from registry.outbox.models import Purpose
+from registry.outbox.models import LIVE_STATES, Purpose
 from registry.outbox.service import Outbox
 
 _MAX_NAME_CHARS = 100
@@ -246,12 +246,18 @@ class DepartmentService:
             ConflictError: ``department_not_admitted``.
         """
         by = self._superior(actor, code)
-        department = self.admitted(code)
+        department = self.get(code)
+        if not self._lift_pending(department):
+            self.admitted(code)
         department.state = DepartmentState.SUSPENDED
-        department.transaction_id = None
-        # The council suspends at once, without its delay.
+        # The council suspends at once, without its delay; only what is ordered already goes before.
         account = self._keys.account(by, _council_or_admin(by))
-        self._outbox.queue(account.address, self._calls.suspend(by, code), Purpose.SUSPENSION)
+        department.transaction_id = self._outbox.queue(
+            account.address,
+            self._calls.suspend(by, code),
+            Purpose.SUSPENSION,
+            after=department.transaction_id,
+        )
         self._audit.record(actor, "department.suspend", code, department=code)
         return department
 
@@ -260,13 +266,21 @@ class DepartmentService:
 
         Raises:
             ForbiddenError: The actor may not.
-            ConflictError: ``department_not_suspended``.
+            ConflictError: ``department_not_suspended``, ``department_lift_pending``.
         """
         by = self._superior(actor, code)
         department = self.get(code)
         if department.state != DepartmentState.SUSPENDED:
             raise ConflictError("department_not_suspended", department=code)
-        department.transaction_id = self._act(by, self._calls.lift(by, code), Purpose.SUSPENSION)
+        if self._lift_pending(department):
+            raise ConflictError("department_lift_pending", department=code)
+        # The chain lifts only what it holds suspended: the suspension goes before.
+        department.transaction_id = self._act(
+            by,
+            self._calls.lift(by, code),
+            Purpose.SUSPENSION,
+            after=department.transaction_id,
+        )
         self._audit.record(actor, "department.lift", code, department=code)
         return department
 
@@ -344,6 +358,14 @@ class DepartmentService:
         call = self._calls.register_key(code, public_key_of(key))
         key.transaction_id = self._outbox.queue(admin.address, call, Purpose.KEY, after=after)
         return key
+
+    def _lift_pending(self, department: Department) -> bool:
+        """Tell whether a suspension's end is ordered and not yet final."""
+        suspended = department.state == DepartmentState.SUSPENDED
+        if not suspended or department.transaction_id is None:
+            return False
+        last = self._outbox.get(department.transaction_id)
+        return last.function == "lift" and last.state in LIVE_STATES
 
     def _superior(self, actor: Actor, code: str) -> str | None:
         """Return in whose name the actor acts on ``code`` from above; None for the council."""

@@ -114,8 +114,10 @@ def _kind(session: Session, context: Context, row: Transaction) -> None:
 
 def _lifted(session: Session, context: Context, row: Transaction) -> None:
     del context
+    if row.function != "lift":  # a suspension took effect here when it was ordered
+        return
     statement = sa.update(Department).where(
-        # Not one that was suspended again meanwhile: that act would have taken the id away.
+        # Not one that was suspended again meanwhile: its id is that of the newer act.
         col(Department.transaction_id) == row.id,
         col(Department.state) == DepartmentState.SUSPENDED,
     )

@@ -34,8 +34,10 @@ IN_FLIGHT = 16
 """Transactions of one account that may wait for a block together."""
 
 _STEP = 200
-_WAITED_FOR = (Purpose.ANCHOR, Purpose.STATUS)
-"""Purposes whose failure does not fail what waits for them: they are tried again otherwise."""
+_WAITED_FOR = (Purpose.ANCHOR, Purpose.STATUS, Purpose.SUSPENSION)
+"""Purposes whose failure does not fail what waits for them: anchors and statuses are tried again
+otherwise; a suspension or a lift may fail because somebody else was quicker, and what follows it is
+for the chain to judge."""
 
 _TRY_LATER = frozenset({"chain_act_too_early"})
 

@@ -43,6 +43,13 @@ def offer(code: str, origin: str, view: str | None = None) -> OfferedKey:
     return OfferedKey(signer.public_key.jwk, proof, view)
 
 
+def suspensions(world: RegistryWorld) -> list[tuple[str, str]]:
+    """What was ordered of suspensions and their ends, and what became of it."""
+    with world.registry.reading() as services:
+        rows = services.outbox.in_state(TransactionState)
+    return [(row.function, row.state.value) for row in rows if row.purpose == Purpose.SUSPENSION]
+
+
 class TestIssuing:
     def test_rows_become_documents_that_anybody_can_verify(self, world: RegistryWorld) -> None:
         for seed, kind in enumerate(PS_KINDS):
@@ -328,6 +335,48 @@ class TestDepartments:
             services.departments.lift(world.operator, DEPARTMENT)
         world.worker.drain(seconds=30)
         assert {row.state for row in world.documents(job)} == {DocumentState.ANCHORED}
+
+    def test_a_suspension_lifted_at_once_ends(self, world: RegistryWorld) -> None:
+        with world.registry.transaction() as services:
+            services.departments.suspend(world.operator, DEPARTMENT)
+            services.departments.lift(world.operator, DEPARTMENT)
+            with pytest.raises(ConflictError, match="department_lift_pending"):
+                services.departments.lift(world.operator, DEPARTMENT)
+        world.worker.drain(seconds=30)
+        assert suspensions(world)[-2:] == [("suspend", "final"), ("lift", "final")]
+        with world.registry.transaction() as services:
+            assert services.departments.admitted(DEPARTMENT).code == DEPARTMENT
+            # Once more, and suspended again before the chain has heard any of it.
+            services.departments.suspend(world.operator, DEPARTMENT)
+            services.departments.lift(world.operator, DEPARTMENT)
+            services.departments.suspend(world.operator, DEPARTMENT)
+            with pytest.raises(ConflictError, match="department_not_admitted"):
+                services.departments.suspend(world.operator, DEPARTMENT)
+        world.worker.drain(seconds=30)
+        assert [state for _, state in suspensions(world)[-3:]] == ["final"] * 3
+        with world.registry.transaction() as services:
+            with pytest.raises(ConflictError, match="department_not_admitted"):
+                services.departments.admitted(DEPARTMENT)
+            services.departments.lift(world.operator, DEPARTMENT)
+        world.worker.drain(seconds=30)
+        job = world.issue(1, seed=65)
+        assert {row.state for row in world.documents(job)} == {DocumentState.ANCHORED}
+
+    def test_a_lift_after_a_suspension_that_another_was_quicker_with_still_happens(
+        self, world: RegistryWorld
+    ) -> None:
+        with world.registry.transaction() as services:
+            services.departments.suspend(world.operator, DEPARTMENT)
+            services.departments.get(DEPARTMENT).state = "admitted"  # type: ignore[assignment]
+            services.session.flush()
+            services.departments.suspend(world.operator, DEPARTMENT)
+            services.departments.lift(world.operator, DEPARTMENT)
+        world.worker.drain(seconds=30)
+        assert suspensions(world)[-3:] == [
+            ("suspend", "final"), ("suspend", "failed"), ("lift", "final"),
+        ]  # fmt: skip
+        with world.registry.reading() as services:
+            assert services.departments.admitted(DEPARTMENT).code == DEPARTMENT
 
     def test_a_new_key_signs_once_it_is_registered_and_the_old_one_is_withdrawn(
         self, world: RegistryWorld
