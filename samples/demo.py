@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ecert.encoding import b64url_decode, b64url_encode, json_encode
 from samples.make_samples import main as make_samples
-from samples.stage import Demo, Office, free_port, prepare, running, wait_for
+from samples.stage import Demo, Office, alone, free_port, prepare, running, styled, wait_for
 
 Staff = dict[str, tuple[Office, Office]]
 """Clerk and approver by department."""
@@ -228,7 +228,7 @@ def revoke(demo: Demo, staff: Staff, document: str) -> None:
 
 def summary(demo: Demo) -> None:
     """Print each step with its time."""
-    print("\n\033[1mSummary\033[0m")
+    print(f"\n{styled(1, 'Summary')}")
     for number, (title, took, good) in enumerate(demo.steps, 1):
         print(f"  {'✔' if good else '✘'} {number:2} {title:58} {took:6.1f} s")
     print(f"  {'✔' if not demo.failures else '✘'} in all{'':55} {demo.seconds:6.1f} s")
@@ -237,13 +237,23 @@ def summary(demo: Demo) -> None:
 
 
 def main() -> int:
-    """Run the demonstration."""
+    """Run the demonstration; end what it started however it ends."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--directory", type=Path, default=Path("build/demo"))
     parser.add_argument("--once", action="store_true", help="end after the summary")
     options = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    demo = prepare(options.directory)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with alone(options.directory):
+            return go(prepare(options.directory), once=options.once)
+    except KeyboardInterrupt:
+        print("\nStopped before the end.", file=sys.stderr)
+        return 130
+
+
+def go(demo: Demo, *, once: bool) -> int:
+    """Go through all steps, then serve unless ``once``; return the exit code."""
     with demo.step("Make the registry: keys, chain, contracts, trust file"):
         token, origin = set_up(demo)
     with running(demo, "registry", "registry", "run"):
@@ -270,7 +280,7 @@ def main() -> int:
         with demo.step("The department revokes one document"):
             revoke(demo, staff, chosen["resident-id"])
         summary(demo)
-        if not options.once and not demo.failures:
+        if not once and not demo.failures:
             serve(demo, origin)
     return 1 if demo.failures else 0
 

@@ -1,5 +1,6 @@
 """The demonstration's stage: folders, programs that run, and what came out of each step."""
 
+import fcntl
 import json
 import os
 import secrets
@@ -32,7 +33,7 @@ class Demo:
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
         """Run one step; print it with its time."""
-        print(f"\n\033[1m{len(self.steps) + 1:2}. {title}\033[0m", flush=True)
+        print(f"\n{styled(1, f'{len(self.steps) + 1:2}. {title}')}", flush=True)
         begun, before = time.monotonic(), len(self.failures)
         yield
         took = time.monotonic() - begun
@@ -46,7 +47,7 @@ class Demo:
             print(f"    {what}: {found}")
         else:
             self.failures.append(what)
-            print(f"    \033[31m{what}: {found}, expected {wanted}\033[0m")
+            print(f"    {styled(31, f'{what}: {found}, expected {wanted}')}")
 
     def run(self, *command: str, stdin: bytes | None = None, **environment: str) -> str:
         """Run one of the three programs and return what it printed."""
@@ -109,6 +110,13 @@ class Demo:
     def seconds(self) -> float:
         """How long it has taken so far."""
         return time.monotonic() - self.started
+
+
+def styled(style: int, text: str) -> str:
+    """Return the text in a terminal's style (ECMA-48, SGR); as it is where there is no terminal."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    return f"\033[{style}m{text}\033[0m"
 
 
 def _report(result: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
@@ -201,6 +209,18 @@ def running(demo: Demo, name: str, *command: str) -> Iterator[None]:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
         log.close()
+
+
+@contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """Let no other demo have the folder: a new one would delete what the running one works on."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with directory.with_name(f"{directory.name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit(f"{directory}: a demo is running here. End it with Ctrl-C, then start again.")
+        yield
 
 
 def prepare(directory: Path) -> Demo:
