@@ -153,12 +153,18 @@ def serve(
     offline: Annotated[
         bool, typer.Option("--offline", help="Use the snapshot alone. 只用离线数据。")
     ] = False,
+    audience: Annotated[
+        str | None,
+        typer.Option(
+            help="Whom holders sign for; the address the page is reached by if not given. 核验方。"
+        ),
+    ] = None,
 ) -> None:
     """Serve the verification page and its HTTP interface. 提供核验网页。"""
     from verifier.web.server import serve as serve_web  # noqa: PLC0415  # only here is it needed
 
     checker = open_checker(_Options.home, nodes=_Options.nodes, use_snapshot=offline)
-    serve_web(checker, host, port)
+    serve_web(checker, host, port, audience=audience)
 
 
 def _read(source: str) -> bytes:

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from ecert import limits
 from ecert.asgi import Shield
+from ecert.errors import MalformedError
 from ecert.kinds.catalogue import Catalogue
 from ecert.rates import RateLimit
 from networks.http_server import BoundedProtocol, address_of, listen
@@ -18,6 +19,7 @@ from verifier.web.challenges import Challenges
 from verifier.web.desk import Checks, Desk
 from verifier.web.page import Pages
 from verifier.web.routes import Edge, add_routes, broken
+from verifier.web.submission import MAX_ASKED_CHARS
 from verifier.web.upload import Budget
 from verifier.web.work import Workers
 
@@ -95,19 +97,28 @@ def create_app(
     return app
 
 
-def serve(checker: Checks, host: str, port: int) -> None:
+def serve(checker: Checks, host: str, port: int, *, audience: str | None = None) -> None:
     """Serve until a signal ends it.
 
     For TLS, put a reverse proxy before it on the same machine: its ``X-Forwarded-For`` and
     ``-Proto`` are believed from loopback alone, or from where ``FORWARDED_ALLOW_IPS`` names.
 
+    Args:
+        checker: Does the checking.
+        host: The address to listen on.
+        port: The TCP port.
+        audience: Who the verifier is; what a browser calls the service when not given.
+
     Raises:
+        MalformedError: ``audience_invalid``.
         UnavailableError: ``address_unusable``.
     """
+    if audience is not None and not _is_audience(audience):
+        raise MalformedError("audience_invalid", limit=MAX_ASKED_CHARS)
     listener = listen(host, port)
     print(f"{address_of(listener)}/", flush=True)  # noqa: T201
     config = uvicorn.Config(
-        create_app(checker),
+        create_app(checker, audience=audience),
         http=BoundedProtocol,
         ws="none",
         log_level="warning",
@@ -119,3 +130,8 @@ def serve(checker: Checks, host: str, port: int) -> None:
         h11_max_incomplete_event_size=_HEADER_BYTES,
     )
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def _is_audience(text: str) -> bool:
+    """Tell whether challenges in this name could be handed in again, and copied by hand."""
+    return text.isprintable() and text == text.strip() and 0 < len(text) <= MAX_ASKED_CHARS
