@@ -12,7 +12,7 @@ from registry.context import Context, Contracts
 from registry.database import Database
 from registry.departments.models import KeystoreHeader
 from registry.errors import SettingsError
-from registry.migrations import newest_revision, revision_of
+from registry.migrations import NEWEST, revision_of
 from registry.outbox.models import ChainDeployment
 from registry.services import Services
 from registry.settings import Settings
@@ -43,7 +43,7 @@ class Registry:
         """
         database = Database(settings.url)
         with database.reading() as session:
-            found, expected = revision_of(session.connection()), newest_revision()
+            found, expected = revision_of(session.connection()), NEWEST
             if found is None:
                 raise SettingsError("registry_not_set_up", directory=settings.directory)
             if found != expected:

@@ -1,4 +1,7 @@
-"""The contracts' interfaces, read from the committed artifacts."""
+"""The contracts' interfaces, read from the committed artifacts.
+
+eth_abi takes a third of a second to load; it is loaded by the first call that is encoded.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,8 +10,6 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from eth_abi.abi import decode, encode
-from eth_abi.exceptions import DecodingError, EncodingError
 from eth_hash.auto import keccak
 
 from ecert.errors import MalformedError
@@ -49,6 +50,9 @@ class Signature:
         Raises:
             MalformedError: ``call_argument_malformed``.
         """
+        from eth_abi.abi import decode  # noqa: PLC0415  # see above
+        from eth_abi.exceptions import DecodingError  # noqa: PLC0415
+
         try:
             values = decode(self.types, data[4:])
         except (DecodingError, OverflowError, UnicodeDecodeError) as error:
@@ -116,6 +120,9 @@ def errors_by_selector() -> Mapping[bytes, Signature]:
 
 
 def _encode(name: str, types: Sequence[str], values: Sequence[Any]) -> bytes:
+    from eth_abi.abi import encode  # noqa: PLC0415  # see above
+    from eth_abi.exceptions import EncodingError  # noqa: PLC0415
+
     try:
         return encode(types, values)
     except (EncodingError, TypeError, ValueError) as error:

@@ -1,12 +1,15 @@
-"""Accounts that sign transactions, wherever their keys are kept."""
+"""Accounts that sign transactions, wherever their keys are kept.
+
+eth_account takes half a second to load, most commands sign nothing: it is loaded by the first key.
+"""
 
 from collections.abc import Mapping
-from typing import Any, Protocol, Self
-
-from eth_account import Account
-from eth_account.signers.local import LocalAccount as EthAccount
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from ecert.errors import MalformedError
+
+if TYPE_CHECKING:
+    from eth_account.signers.local import LocalAccount as EthAccount
 
 
 class TransactionSigner(Protocol):
@@ -34,6 +37,8 @@ class LocalAccount:
     """
 
     def __init__(self, private_key: bytes) -> None:
+        from eth_account import Account  # noqa: PLC0415  # see above
+
         try:
             self._account: EthAccount = Account.from_key(private_key)
         except (ValueError, TypeError) as error:
@@ -43,6 +48,8 @@ class LocalAccount:
     @classmethod
     def generate(cls) -> Self:
         """Make a new account from the system's randomness."""
+        from eth_account import Account  # noqa: PLC0415  # see above
+
         return cls(bytes(Account.create().key))
 
     def private_bytes(self) -> bytes:

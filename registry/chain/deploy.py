@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from eth_hash.auto import keccak
-from eth_utils.address import to_checksum_address
 
 from ecert.errors import MalformedError
 from registry.chain.abi import CONTRACTS, Artifact, artifact
 from registry.chain.accounts import TransactionSigner
+from registry.chain.addresses import checksum_address
 from registry.chain.calls import AnchorCalls, ContractCall, DepartmentCalls, StatusCalls
 from registry.chain.errors import ChainRejectedError
 from registry.chain.nonces import MemoryNonces
@@ -88,7 +88,9 @@ class Deployment:
         try:
             contracts = {
                 name: DeployedContract(
-                    to_checksum_address(record["contracts"][name]["address"]),
+                    checksum_address(
+                        bytes.fromhex(record["contracts"][name]["address"].removeprefix("0x"))
+                    ),
                     bytes.fromhex(record["contracts"][name]["code_hash"].removeprefix("0x")),
                 )
                 for name in CONTRACTS

@@ -8,9 +8,6 @@ A contract's custom error ``AlreadyAnchored(department, root)`` becomes the code
 import re
 from typing import Any
 
-from eth_abi.abi import decode
-from eth_abi.exceptions import DecodingError
-
 from ecert.encoding import code_text
 from ecert.errors import EcertError, MalformedError
 from registry.chain.abi import errors_by_selector
@@ -47,6 +44,9 @@ def code_of(error_name: str) -> str:
 
 def rejection(data: bytes) -> ChainRejectedError:
     """Return the error that revert ``data`` stands for."""
+    from eth_abi.abi import decode  # noqa: PLC0415  # see registry.chain.abi
+    from eth_abi.exceptions import DecodingError  # noqa: PLC0415
+
     custom = errors_by_selector().get(data[:4])
     try:
         if custom is not None:

@@ -8,10 +8,9 @@ until a block holds it. After a crash anywhere, broadcasting what is stored agai
 import time
 from typing import Any
 
-from eth_utils.address import to_checksum_address
-
 from ecert.errors import UnavailableError
 from registry.chain.accounts import TransactionSigner
+from registry.chain.addresses import checksum_address
 from registry.chain.calls import ContractCall
 from registry.chain.errors import ChainRejectedError, rejection
 from registry.chain.nonces import NonceStore
@@ -313,7 +312,7 @@ class Sender:
             block_number=number,
             block_hash=byte_string(receipt.get("blockHash"), 32),
             gas_used=gas_used,
-            created=to_checksum_address(byte_string(created, 20)) if created else None,
+            created=checksum_address(byte_string(created, 20)) if created else None,
             error=error,
         )
 

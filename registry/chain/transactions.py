@@ -1,15 +1,16 @@
-"""A signed transaction, and what became of it."""
+"""A signed transaction, and what became of it.
+
+rlp takes half a second to load; it is loaded by the first transaction.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
-import rlp  # type: ignore[import-untyped]
-from eth_account import Account
 from eth_hash.auto import keccak
-from eth_utils.address import to_checksum_address
 
 from ecert.errors import MalformedError
+from registry.chain.addresses import checksum_address
 from registry.chain.errors import ChainRejectedError
 
 MAX_RAW_BYTES = 512 * 1024
@@ -45,6 +46,8 @@ class PreparedTx:
         """
         if len(raw) > MAX_RAW_BYTES:
             raise MalformedError("chain_transaction_malformed")
+        import rlp  # type: ignore[import-untyped]  # noqa: PLC0415  # see above
+
         try:
             nonce, _, gas, to, _, data, _, _, _ = rlp.decode(raw)
             return cls(
@@ -65,6 +68,8 @@ class PreparedTx:
         Raises:
             MalformedError: ``chain_transaction_malformed``.
         """
+        from eth_account import Account  # noqa: PLC0415  # see registry.chain.accounts
+
         try:
             return str(Account.recover_transaction(self.raw))
         except Exception as error:  # eth-account raises many kinds for a signature out of range
@@ -116,5 +121,7 @@ Outcome = Pending | Unknown | Superseded | Mined
 
 def contract_address(creator: str, nonce: int) -> str:
     """Return the address of the contract that an account creates with ``nonce``."""
+    import rlp  # noqa: PLC0415  # see above
+
     encoded = rlp.encode([bytes.fromhex(creator[2:]), nonce])
-    return to_checksum_address(keccak(encoded)[12:])
+    return checksum_address(keccak(encoded)[12:])

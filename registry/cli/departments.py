@@ -52,6 +52,7 @@ def suspend(code: Annotated[str, _CODE]) -> None:
     """Suspend a department with all below it. 暂停部门。"""
     with acting() as (services, actor):
         services.departments.suspend(actor, code)
+    print(f"已提交 submitted: {code}")
 
 
 @app.command()
@@ -59,24 +60,27 @@ def lift(code: Annotated[str, _CODE]) -> None:
     """End a department's suspension. 恢复部门。"""
     with acting() as (services, actor):
         services.departments.lift(actor, code)
+    print(f"已提交 submitted: {code}")
 
 
 @app.command("grant-kind")
 def grant_kind(
-    code: Annotated[str, _CODE], kind: Annotated[str, typer.Argument(help="证照种类。")]
+    code: Annotated[str, _CODE], kind: Annotated[str, typer.Argument(help="The kind's code. 证照种类。")]
 ) -> None:
     """Let a department issue a kind. 授权签发某类证照。"""
     with acting() as (services, actor):
         services.departments.grant_kind(actor, code, kind)
+    print(f"已提交 submitted: {code} {kind}")
 
 
 @app.command("withdraw-kind")
 def withdraw_kind(
-    code: Annotated[str, _CODE], kind: Annotated[str, typer.Argument(help="证照种类。")]
+    code: Annotated[str, _CODE], kind: Annotated[str, typer.Argument(help="The kind's code. 证照种类。")]
 ) -> None:
     """Take the right to issue a kind away. 撤回签发授权。"""
     with acting() as (services, actor):
         services.departments.withdraw_kind(actor, code, kind)
+    print(f"已提交 submitted: {code} {kind}")
 
 
 @app.command("new-key")
@@ -96,6 +100,7 @@ def withdraw_key(
     """Withdraw a signing key. 撤回签名密钥。"""
     with acting() as (services, actor):
         services.departments.withdraw_key(actor, kid, compromised_since=compromised_since)
+    print(f"已提交 submitted: {kid}")
 
 
 @officers.command("add")
@@ -122,7 +127,8 @@ def list_officers() -> None:
 
 
 @officers.command("disable")
-def disable_officer(officer: Annotated[str, typer.Argument(help="编号。")]) -> None:
+def disable_officer(officer: Annotated[str, typer.Argument(help="Their id. 编号。")]) -> None:
     """End an officer's access. 停用人员。"""
     with acting() as (services, actor):
         services.officers.disable(actor, officer)
+    print(f"已停用 disabled: {officer}")

@@ -55,7 +55,9 @@ def approve(
         str | None, typer.Option("--import", help="All of an import. 整个导入批次。")
     ] = None,
 ) -> None:
-    """Approve what another officer entered. 审批。"""
+    """Approve what another officer entered: documents, or all of an import. 审批。"""
+    if not documents and job is None:
+        raise RequestError("approval_of_nothing")
     with acting() as (services, actor):
         count = services.documents.approve(actor, documents) if documents else 0
         if job is not None:
@@ -66,9 +68,9 @@ def approve(
 @app.command("list")
 def list_documents(
     department: Annotated[str, typer.Option(help="The department. 部门。")],
-    state: Annotated[DocumentState | None, typer.Option(help="状态。")] = None,
-    job: Annotated[str | None, typer.Option("--import", help="导入批次。")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=500, help="条数。")] = 100,
+    state: Annotated[DocumentState | None, typer.Option(help="Only in this state. 状态。")] = None,
+    job: Annotated[str | None, typer.Option("--import", help="Only of this import. 导入批次。")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="At most so many. 条数。")] = 100,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON. 输出 JSON。")] = False,
 ) -> None:
     """List a department's documents. 列出证照。"""
@@ -104,6 +106,7 @@ def revoke(document: Annotated[str, _ID], reason: Annotated[str, _REASON]) -> No
     """Revoke a document with all its artefacts, for good. 撤销。"""
     with acting() as (services, actor):
         services.statuses.revoke(actor, document, reason)
+    print(f"已提交 submitted: {document}")
 
 
 @app.command("suspend")
@@ -111,6 +114,7 @@ def suspend_document(document: Annotated[str, _ID], reason: Annotated[str, _REAS
     """Suspend a document until it is reinstated or revoked. 暂停。"""
     with acting() as (services, actor):
         services.statuses.suspend(actor, document, reason)
+    print(f"已提交 submitted: {document}")
 
 
 @app.command()
@@ -118,6 +122,7 @@ def reinstate(document: Annotated[str, _ID], reason: Annotated[str, _REASON]) ->
     """End a document's suspension. 恢复。"""
     with acting() as (services, actor):
         services.statuses.reinstate(actor, document, reason)
+    print(f"已提交 submitted: {document}")
 
 
 @app.command("claim-code")
@@ -131,7 +136,7 @@ def claim_code(document: Annotated[str, _ID]) -> None:
 @app.command()
 def export(
     document: Annotated[str, _ID],
-    output: Annotated[Path, typer.Option("--output", "-o", help=".ecert.json 或 .pdf")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Ends in .ecert.json or .pdf. 输出文件。")],
 ) -> None:
     """Write an anchored document as a file or as a PDF. 导出。"""
     if output.name.endswith(SUFFIX):

@@ -1,28 +1,25 @@
-"""The root command, setting up and running."""
+"""The root command, setting up and running.
+
+What only some commands need (the chain, the web service, Alembic, PDFs) takes seconds to load, and
+is loaded by those commands alone.
+"""
 
 import logging
-import signal
-import threading
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from ecert.client.console import run as run_console
 from ecert.client.home import write_file
-from networks.embedded import EmbeddedChain, endpoint
 from registry.application import Registry
 from registry.cli import departments, documents
 from registry.cli.session import Options, keep_settings, opened, settings
 from registry.database import Database
-from registry.outbox.sight import EmbeddedSettlement, NetworkSettlement, Settlement
-from registry.outbox.worker import Worker, sight_of
-from registry.settings import Settings
+from registry.errors import SettingsError
 from registry.trust import issue_trust
 
-CHAIN, TRUST = "chain", "trust.json"
-GRACE_SECONDS = 10
+TRUST = "trust.json"
 
 app = typer.Typer(
     help="Issue certificates and anchor them on the chain. 签发证照并登记上链。",
@@ -79,23 +76,14 @@ def init(
         port=port,
         batch_seconds=batch_seconds,
     )
-    from registry.setup import set_up  # noqa: PLC0415  # Alembic takes a second to load
-
     chosen.read_passphrase()
-    Options.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with ExitStack() as stack:
-        url, settlement, chain_id = _chain(chosen, stack)
-        made = set_up(
-            chosen,
-            [url],
-            settlement,
-            chain_id=chain_id,
-            engine="anvil" if chosen.rpc_url is None else "besu",
-            report=lambda name: print(f"合约 contract: {name}"),
-        )
-        keep_settings(chosen)
-        write_trust(made.registry)
-        made.registry.close()
+    _make_directory(Options.directory)
+    from registry.cli.running import set_up_registry  # noqa: PLC0415  # see above
+
+    made = set_up_registry(chosen)
+    keep_settings(chosen)
+    write_trust(made.registry)
+    made.registry.close()
     print(f"信任文件 trust file: {Options.directory / TRUST}")
     if made.token is not None:
         print(f"运营者令牌，仅显示一次 operator's token, shown this once:\n{made.token}")
@@ -104,57 +92,57 @@ def init(
 @app.command()
 def run() -> None:
     """Run the chain (if embedded), the worker and the web service. 运行。"""
-    stop = _stop_on_signals()
-    with opened() as registry, ExitStack() as stack:
-        worker = _worker(registry, stack)
-        from registry.api.server import serving  # noqa: PLC0415  # only here is it needed
+    with opened() as registry:
+        from registry.cli.running import run_all  # noqa: PLC0415  # see above
 
-        stack.enter_context(serving(registry))
-        print(f"{registry.settings.origin} — Ctrl-C 停止 to stop", flush=True)
-        worker.run(stop)
+        run_all(registry)
 
 
 @app.command()
 def worker() -> None:
     """Run the worker alone. 只运行后台任务。"""
-    stop = _stop_on_signals()
-    with opened() as registry, ExitStack() as stack:
-        _worker(registry, stack).run(stop)
+    with opened() as registry:
+        from registry.cli.running import run_worker  # noqa: PLC0415  # see above
+
+        run_worker(registry)
 
 
 @app.command()
 def serve() -> None:
     """Run the web service alone. 只运行网页服务。"""
-    stop = _stop_on_signals()
-    from registry.api.server import serving  # noqa: PLC0415  # only here is it needed
+    with opened() as registry:
+        from registry.cli.running import run_service  # noqa: PLC0415  # see above
 
-    with opened() as registry, serving(registry):
-        stop.wait()
+        run_service(registry)
 
 
 @app.command()
 def trust(
-    version: Annotated[int, typer.Option(help="Must rise with every change. 版本号。")],
+    version: Annotated[int, typer.Option(min=1, help="Must rise with every change. 版本号。")],
 ) -> None:
     """Sign the trust file anew with the council's keys kept here. 重新签署信任文件。"""
     with opened() as registry:
         write_trust(registry, version=version)
+    print(f"信任文件 trust file: {Options.directory / TRUST}, version {version}")
 
 
 @app.command("db-upgrade")
 def db_upgrade() -> None:
     """Bring the database's schema up to date. 升级数据库。"""
-    from registry.migrations import upgrade  # noqa: PLC0415  # Alembic takes a second to load
+    from registry.migrations import NEWEST, upgrade  # noqa: PLC0415  # see above
 
     database = Database(settings().url)
     upgrade(database)
     database.dispose()
+    print(f"数据库版本 schema revision: {NEWEST}")
 
 
 @app.command()
 def rpc() -> None:
     """Print the address of the chain's node. 显示链节点地址。"""
-    print(settings().rpc_url or endpoint(Options.directory / CHAIN))
+    from registry.cli.running import node_of  # noqa: PLC0415  # see above
+
+    print(node_of(settings()))
 
 
 def write_trust(registry: Registry, *, version: int = 1) -> None:
@@ -164,29 +152,15 @@ def write_trust(registry: Registry, *, version: int = 1) -> None:
     write_file(registry.settings.directory / TRUST, data, mode=0o644)
 
 
-def _chain(chosen: Settings, stack: ExitStack) -> tuple[str, Settlement, int]:
-    """Return the chain's address, what makes its blocks final, and its id."""
-    if chosen.rpc_url is None:
-        chain = stack.enter_context(EmbeddedChain(chosen.directory / CHAIN))
-        return chain.rpc_url, EmbeddedSettlement(chain), chain.chain_id
-    from ecert.chain.node import Nodes  # noqa: PLC0415
-
-    nodes = Nodes([chosen.rpc_url])
-    return chosen.rpc_url, NetworkSettlement(nodes), nodes.chain_id()
+def _make_directory(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise SettingsError(
+            "directory_unusable", directory=directory, reason=error.strerror
+        ) from error
 
 
-def _worker(registry: Registry, stack: ExitStack) -> Worker:
-    url, settlement, _ = _chain(registry.settings, stack)
-    return Worker(registry, sight_of(registry, [url]), settlement)
-
-
-def _stop_on_signals() -> threading.Event:
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
-
-
-def main() -> None:
+def main() -> NoReturn:
     """Run the command line."""
     run_console(app, typer.TyperException)

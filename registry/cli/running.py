@@ -1,0 +1,84 @@
+"""The long-running parts: chain, worker and web service, loaded only by commands that run them."""
+
+import signal
+import threading
+from contextlib import ExitStack
+
+from ecert.chain.node import Nodes
+from networks.embedded import EmbeddedChain, endpoint
+from registry.api.server import serving
+from registry.application import Registry
+from registry.outbox.sight import EmbeddedSettlement, NetworkSettlement, Settlement
+from registry.outbox.worker import Worker, sight_of
+from registry.settings import Settings
+from registry.setup import SetUp, set_up
+
+CHAIN = "chain"
+
+
+def set_up_registry(settings: Settings) -> SetUp:
+    """Make keys, contracts, first checkpoint and first operator, telling of each contract."""
+    with ExitStack() as stack:
+        url, settlement, chain_id = _chain(settings, stack)
+        return set_up(
+            settings,
+            [url],
+            settlement,
+            chain_id=chain_id,
+            engine="anvil" if settings.rpc_url is None else "besu",
+            report=lambda name: print(f"合约 contract: {name}", flush=True),
+        )
+
+
+def run_all(registry: Registry) -> None:
+    """Run the chain (if embedded), the web service and the worker until a signal comes."""
+    stop = _stop_on_signals()
+    with ExitStack() as stack:
+        worker = _worker(registry, stack)
+        stack.enter_context(serving(registry))
+        print(f"{registry.settings.origin} — Ctrl-C 停止 to stop", flush=True)
+        worker.run(stop)
+
+
+def run_worker(registry: Registry) -> None:
+    """Run the chain (if embedded) and the worker until a signal comes."""
+    stop = _stop_on_signals()
+    with ExitStack() as stack:
+        _worker(registry, stack).run(stop)
+
+
+def run_service(registry: Registry) -> None:
+    """Run the web service until a signal comes."""
+    stop = _stop_on_signals()
+    with serving(registry):
+        stop.wait()
+
+
+def node_of(settings: Settings) -> str:
+    """Return the address of the chain's node.
+
+    Raises:
+        UnavailableError: The embedded chain does not run.
+    """
+    return settings.rpc_url or endpoint(settings.directory / CHAIN)
+
+
+def _chain(settings: Settings, stack: ExitStack) -> tuple[str, Settlement, int]:
+    """Return the chain's address, what makes its blocks final, and its id."""
+    if settings.rpc_url is None:
+        chain = stack.enter_context(EmbeddedChain(settings.directory / CHAIN))
+        return chain.rpc_url, EmbeddedSettlement(chain), chain.chain_id
+    nodes = Nodes([settings.rpc_url])
+    return settings.rpc_url, NetworkSettlement(nodes), nodes.chain_id()
+
+
+def _worker(registry: Registry, stack: ExitStack) -> Worker:
+    url, settlement, _ = _chain(registry.settings, stack)
+    return Worker(registry, sight_of(registry, [url]), settlement)
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
