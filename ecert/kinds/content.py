@@ -28,7 +28,9 @@ _LAST_DAY = dt.date(2999, 12, 31)
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
     "\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff"
-    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]"
+    # Beyond, one range to look for and then what in it is safe: twice as fast as four ranges.
+    "\U0001bca0-\U000e0fff]"
+    "(?<![\U0001bca4-\U0001d172\U0001d17b-\U000dffff\U000e0100-\U000e01ef])"
 )
 
 _IDENTIFIERS: Mapping[str, Callable[[str], object]] = {
