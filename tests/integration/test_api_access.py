@@ -216,6 +216,18 @@ def test_metrics_are_for_this_machine_or_the_token(
         assert answer.status_code == status
 
 
+def test_a_proxy_on_this_machine_says_who_the_client_is(plain_client: httpx.Client) -> None:
+    def asked(*addresses: str) -> int:
+        headers = {"authorization": "Bearer wrong", "x-forwarded-for": ", ".join(addresses)}
+        return plain_client.get("/v1/me", headers=headers).status_code
+
+    # What a client claims in front of the address that the proxy appends counts for nothing.
+    answers = [asked(f"198.51.100.{number}", "203.0.113.7") for number in range(60)]
+    assert answers[0] == 401
+    assert answers[-1] == 429
+    assert asked("203.0.113.8") == 401
+
+
 def test_metrics_name_templates_and_no_ids(
     api: ApiWorld, plain_client: httpx.Client, document: str
 ) -> None:
