@@ -4,6 +4,7 @@ Reading is step 0. What is read here is *unverified*: only ``ecert.verification`
 may be believed.
 """
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ PROFILE = ("iss", "dept", "vct", "iat", "nbf", "exp", "cnf", "status", "jti")
 """Claims that are never selectively disclosed; all others are the kind's own."""
 
 MIN_JTI_BYTES = 16
+
+_JWT = re.compile(r"[0-9A-Za-z_-]+\.")
 
 MAX_INPUT_BYTES = max(limits.MAX_DOCUMENT_FILE_BYTES, limits.MAX_SD_JWT_BYTES)
 
@@ -138,7 +141,7 @@ def read(data: bytes | str, catalogue: Catalogue) -> Artefact:
     if text.startswith("{"):
         file = DocumentFile.from_bytes(text)
         return _read_sd_jwt(file.presentation, file.receipt, catalogue)
-    if "~" in text:
+    if "~" in text and _JWT.match(text):
         return _read_sd_jwt(text, None, catalogue)
     raise MalformedError("input_unrecognised")
 
