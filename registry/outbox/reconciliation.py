@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 
 from ecert.chain.node import Header
 from ecert.fields import hex_text
+from ecert.status import Status
 from registry.application import Registry
 from registry.batches.models import Batch, BatchState
 from registry.departments.keys import KeyService
@@ -39,6 +40,7 @@ from registry.outbox.nonces import DatabaseNonces
 from registry.outbox.refusals import settle_change, status_on_chain
 from registry.outbox.sight import Settlement, Sight
 from registry.status.models import ChangeState, StatusChange
+from registry.status.order import follows_unfinished
 
 _QUIET = {"synchronize_session": False}
 _SENT = (TransactionState.PREPARED, TransactionState.BROADCAST, TransactionState.MINED)
@@ -112,7 +114,10 @@ def _adopt_changes(registry: Registry, sight: Sight) -> None:
 
 
 def _settle_if_same(session: Session, row: StatusChange, found: int) -> None:
-    if row.state in (ChangeState.REQUESTED, ChangeState.SENT) and found == row.status:
+    if row.state not in (ChangeState.REQUESTED, ChangeState.SENT) or found != row.status:
+        return
+    # An older change on its way would undo it, unless it is for good: then it has to be sent.
+    if row.status == Status.REVOKED or not follows_unfinished(session, row):
         settle_change(session, row, found)
 
 

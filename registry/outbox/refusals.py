@@ -18,6 +18,7 @@ from registry.outbox.effects import anchored
 from registry.outbox.models import ChainCheckpoint, Transaction, TransactionState
 from registry.outbox.sight import Sight
 from registry.status.models import ChangeState, ChangeTarget, StatusChange
+from registry.status.order import is_superseded
 from registry.status.sending import queue_again
 
 FIRST_DELAY = 5
@@ -100,6 +101,7 @@ def _mend_changes(registry: Registry, sight: Sight, row: Transaction) -> None:
             change
             for change in _changes(session, row)
             if not settle_change(session, change, found.get(change.id))
+            and not _drop_superseded(session, change)
         ]
         if missing:
             _log.warning("change of %d statuses refused: %s", len(missing), row.error)
@@ -110,6 +112,14 @@ def _mend_changes(registry: Registry, sight: Sight, row: Transaction) -> None:
                 attempts=row.attempts + 1,
                 delay=backoff(row.attempts),
             )
+
+
+def _drop_superseded(session: Session, change: StatusChange) -> bool:
+    """End a change after which another was asked for; sent again, it would undo that one."""
+    if not is_superseded(session, change):
+        return False
+    change.state = ChangeState.REFUSED
+    return True
 
 
 def _changes(session: Session, row: Transaction) -> Sequence[StatusChange]:

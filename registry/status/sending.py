@@ -14,6 +14,7 @@ from registry.departments.models import AccountPurpose
 from registry.outbox.models import Purpose
 from registry.outbox.service import Outbox
 from registry.status.models import ChangeState, ChangeTarget, StatusChange
+from registry.status.order import in_order, overtake
 
 MAX_INDICES = 500
 """Entries changed in one transaction. Each lies in a word of its own, as entries are random, and
@@ -35,7 +36,7 @@ def queue_changes(session: Session, context: Context) -> int:
     keys = KeyService(session, context.keystore)
     outbox = Outbox(session, context.clock)
     queued = 0
-    for actor, changes in _by_actor(rows):
+    for actor, changes in _by_actor(list(in_order(rows))):
         account = keys.account(actor, AccountPurpose.STATUS).address
         for group in _groups(changes):
             _queue(session, outbox, context, account, group)
@@ -69,8 +70,9 @@ def _queue(
     attempts: int = 0,
     delay: int = 0,
 ) -> None:
+    after = overtake(session, group, context.clock())
     transaction = outbox.queue(
-        account, _call(context, group), Purpose.STATUS, delay=delay, attempts=attempts
+        account, _call(context, group), Purpose.STATUS, after=after, delay=delay, attempts=attempts
     )
     session.execute(
         sa.update(StatusChange),
