@@ -1,6 +1,7 @@
 """Opening a picture that a stranger sent: PNG or JPEG, bounded before a pixel is decoded."""
 
 import io
+import re
 import struct
 import zlib
 
@@ -13,6 +14,12 @@ from ecert.errors import MalformedError
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG_SIGNATURE = b"\xff\xd8\xff"
+
+_OTHERS = re.compile(
+    rb"GIF8[79]a|RIFF.{4}WEBP|BM.{4}\0{4}|II\*\0|MM\0\*|.{4}ftyp(?:heic|heix|mif1|msf1|avif)",
+    re.DOTALL,
+)
+"""How GIF, WebP, BMP, TIFF, HEIC and AVIF files begin: what phones and screenshots may give."""
 
 # What Pillow's two decoders raise on damaged files.
 _DAMAGE = (
@@ -32,6 +39,11 @@ _DAMAGE = (
 def is_image(data: bytes) -> bool:
     """Return whether ``data`` begins as a PNG or JPEG file does."""
     return data.startswith((_PNG_SIGNATURE, _JPEG_SIGNATURE))
+
+
+def is_picture(data: bytes) -> bool:
+    """Return whether ``data`` begins as a picture does, also of a format that is not decoded."""
+    return is_image(data) or _OTHERS.match(data) is not None
 
 
 def open_grey(data: bytes) -> Image.Image:

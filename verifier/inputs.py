@@ -10,7 +10,7 @@ from ecert import limits, lookup
 from ecert.artefact import MAX_INPUT_BYTES
 from ecert.encoding import utf8_decode
 from ecert.errors import EcertError, MalformedError
-from verifier.image import is_image
+from verifier.image import is_picture
 from verifier.pdf_read import is_pdf, read_pdf
 from verifier.qr_read import read_documents
 
@@ -59,7 +59,7 @@ def read_input(data: bytes, fetch: Fetch) -> Sequence[Input]:
         raise MalformedError("too_large", where="input", size=len(data), limit=MAX_FILE_BYTES)
     if is_pdf(data):
         return (Input("pdf", read_pdf(data)),)
-    if is_image(data):
+    if is_picture(data):  # of another format: told so, not taken for damaged text
         return _readable([_attempt(text, fetch) for text in read_documents(data)])
     if len(data) > MAX_INPUT_BYTES:
         raise MalformedError("too_large", where="input", size=len(data), limit=MAX_INPUT_BYTES)

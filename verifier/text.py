@@ -9,7 +9,7 @@ from ecert.report import Outcome, Report, Subject, Verdict
 
 MARKS = {Outcome.PASSED: "✔", Outcome.FAILED: "✘", Outcome.NOT_CHECKED: "–"}
 _BANNERS = {0: "✔", 1: "✘", 2: "?", 3: "∅"}
-_AS_OF: dict[Language, str] = {"zh": "截至", "en": "as of"}
+_AS_OF: dict[Language, str] = {"zh": "（截至 {time}）", "en": " (as of {time})"}
 _CONTENT: dict[Language, str] = {
     "zh": "内容（请与出示的证照和本人核对）",
     "en": "Content (compare it with the paper and the person)",
@@ -25,7 +25,9 @@ def _lines(report: Report, languages: Sequence[Language], catalogue: Catalogue) 
     mark = _BANNERS[report.verdict.exit_code]
     yield f"{mark} {report.verdict.value.replace('_', ' ').upper()}"
     for language in languages:
-        as_of = "" if report.as_of is None else f"（{_AS_OF[language]} {time_text(report.as_of)}）"
+        as_of = ""
+        if report.as_of is not None:
+            as_of = _AS_OF[language].format(time=time_text(report.as_of))
         yield f"  {report.headline(language)}{as_of}"
     for step in report.steps:
         sentences = [step.message(language) for language in languages]

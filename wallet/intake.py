@@ -16,6 +16,9 @@ from wallet.model import HeldCard, HeldDocument
 
 _OWN = Expectation(waived=True)
 _NO_REASON = frozenset({"not_reached", "holder_waived"})
+_FOR_PEOPLE = (b"%PDF-", b"\x89PNG", b"\xff\xd8\xff")
+"""How PDF, PNG and JPEG files begin: what people see of a document, and try to keep."""
+
 _UNDECIDED = 2  # exit code of a verdict that says nothing against the document
 
 
@@ -44,10 +47,13 @@ class Intake:
         """Take a document file, such as a department hands out beside the paper.
 
         Raises:
-            MalformedError: It is no document file, or ``document_without_receipt``.
+            MalformedError: It is no document file (``add_file_for_people`` for a PDF or picture),
+                or ``document_without_receipt``.
             NotVerifiedError: ``document_of_other_holder``, ``document_not_verified``.
             UnavailableError: ``document_undecided``: neither verified nor refuted.
         """
+        if data.startswith(_FOR_PEOPLE):
+            raise MalformedError("add_file_for_people")
         file = DocumentFile.from_bytes(data)
         if file.receipt is None:
             raise MalformedError("document_without_receipt")

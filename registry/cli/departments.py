@@ -65,7 +65,8 @@ def lift(code: Annotated[str, _CODE]) -> None:
 
 @app.command("grant-kind")
 def grant_kind(
-    code: Annotated[str, _CODE], kind: Annotated[str, typer.Argument(help="The kind's code. 证照种类。")]
+    code: Annotated[str, _CODE],
+    kind: Annotated[str, typer.Argument(help="The kind's code. 证照种类。")],
 ) -> None:
     """Let a department issue a kind. 授权签发某类证照。"""
     with acting() as (services, actor):
@@ -75,7 +76,8 @@ def grant_kind(
 
 @app.command("withdraw-kind")
 def withdraw_kind(
-    code: Annotated[str, _CODE], kind: Annotated[str, typer.Argument(help="The kind's code. 证照种类。")]
+    code: Annotated[str, _CODE],
+    kind: Annotated[str, typer.Argument(help="The kind's code. 证照种类。")],
 ) -> None:
     """Take the right to issue a kind away. 撤回签发授权。"""
     with acting() as (services, actor):

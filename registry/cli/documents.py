@@ -69,7 +69,9 @@ def approve(
 def list_documents(
     department: Annotated[str, typer.Option(help="The department. 部门。")],
     state: Annotated[DocumentState | None, typer.Option(help="Only in this state. 状态。")] = None,
-    job: Annotated[str | None, typer.Option("--import", help="Only of this import. 导入批次。")] = None,
+    job: Annotated[
+        str | None, typer.Option("--import", help="Only of this import. 导入批次。")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="At most so many. 条数。")] = 100,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON. 输出 JSON。")] = False,
 ) -> None:
@@ -136,7 +138,9 @@ def claim_code(document: Annotated[str, _ID]) -> None:
 @app.command()
 def export(
     document: Annotated[str, _ID],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Ends in .ecert.json or .pdf. 输出文件。")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Ends in .ecert.json or .pdf. 输出文件。")
+    ],
 ) -> None:
     """Write an anchored document as a file or as a PDF. 导出。"""
     if output.name.endswith(SUFFIX):

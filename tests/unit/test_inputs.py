@@ -246,3 +246,17 @@ def test_errors_within_reading_are_of_the_domain(world: World) -> None:
         with pytest.raises(EcertError) as caught:
             read_input(url, lambda _, data=ciphertext: data)  # type: ignore[misc]
         assert isinstance(caught.value, MalformedError)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "BMP", "TIFF"])
+def test_a_picture_of_another_format_is_called_one(kind: str) -> None:
+    with pytest.raises(MalformedError) as caught:
+        read_input(picture("x", kind=kind), nowhere)
+    assert caught.value.code == "image_not_supported"
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"mif1", b"avif"])
+def test_a_phones_picture_is_called_one(brand: bytes) -> None:
+    with pytest.raises(MalformedError) as caught:
+        read_input(b"\0\0\0\x18ftyp" + brand + bytes(2_000_000), nowhere)
+    assert caught.value.code == "image_not_supported"

@@ -107,6 +107,9 @@ def bad_files(world: World) -> dict[str, bytes]:
         "json_malformed text": b"hello",
         "field_malformed other": b"{}",
         "text_not_utf8 bytes": b"\xff\xfe\x00",
+        "add_file_for_people PDF": b"%PDF-1.7\n",
+        "add_file_for_people PNG": b"\x89PNG\r\n\x1a\n",
+        "add_file_for_people JPEG": b"\xff\xd8\xff\xe0",
     }
 
 
