@@ -195,6 +195,19 @@ def make_certificate_identifier(type_code: str, issuer: str, serial: str, versio
     return f"{CERTIFICATE_ROOT}{type_code}.{issuer}.{serial}.{version}.{check}"
 
 
+def check_issuer(code: str) -> None:
+    """Check that ``code`` can stand as the issuer in a certificate identifier (GB/T 36904).
+
+    Args:
+        code: A unified social credit code, or a six-digit division code.
+
+    Raises:
+        IdentifierError: ``certificate_identifier_issuer``.
+    """
+    if len(code) != _DIVISION_LENGTH or not _DIGITS.issuperset(code):
+        _check_part_code(code, "certificate_identifier_issuer")
+
+
 def resident_id_check_character(digits: str) -> str:
     """Return the check digit for the first 17 digits of a resident ID number.
 
@@ -271,8 +284,7 @@ def _check_certificate_parts(type_code: str, issuer: str, serial: str, version: 
     if len(type_code) != _TYPE_LENGTH:
         raise IdentifierError("certificate_identifier_type")
     _check_part_code(type_code[:_LENGTH], "certificate_identifier_type")
-    if len(issuer) != _DIVISION_LENGTH or not _DIGITS.issuperset(issuer):
-        _check_part_code(issuer, "certificate_identifier_issuer")
+    check_issuer(issuer)
 
 
 @lru_cache(maxsize=1024)  # a department's documents share these two parts

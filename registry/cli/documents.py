@@ -152,7 +152,7 @@ def export(
         data = render_pdf(paper)
     else:
         raise RequestError("output_type_unknown", path=str(output))
-    write_file(output, data, mode=0o644)
+    write_file(output, data)  # personal data: for its owner, who may let others read it
     print(output)
 
 

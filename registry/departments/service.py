@@ -6,6 +6,8 @@ from sqlmodel import Session, col, select
 
 from ecert import limits
 from ecert.encoding import code_bytes
+from ecert.errors import IdentifierError
+from ecert.identifiers import check_issuer
 from ecert.signing import ES256, Suite
 from registry.access.actor import Actor
 from registry.access.models import Role
@@ -84,7 +86,8 @@ class DepartmentService:
         Raises:
             ForbiddenError: The actor may not.
             MalformedError: ``text_not_ascii_code``.
-            RequestError: ``department_name_invalid``, ``kind_of_other_department``.
+            RequestError: ``department_name_invalid``, ``kind_of_other_department``,
+                ``department_code_no_issuer``.
             KindError: ``kind_unknown``.
             ConflictError: ``department_exists``, ``department_not_admitted`` (the parent).
         """
@@ -99,7 +102,7 @@ class DepartmentService:
             raise RequestError("department_name_invalid", limit=_MAX_NAME_CHARS)
         wanted = sorted(set(kinds))
         for wanted_kind in wanted:
-            self._check_kind(wanted_kind, kind)
+            self._check_kind(wanted_kind, kind, code)
         row = self._new(code)
         row.name, row.kind, row.parent_code = name.strip(), kind, parent
         row.state = DepartmentState.REQUESTED
@@ -212,7 +215,7 @@ class DepartmentService:
         """
         by = self._superior(actor, code)
         department = self.admitted(code)
-        self._check_kind(kind, department.kind)
+        self._check_kind(kind, department.kind, code)
         grant = self._session.get(KindGrant, (code, kind))
         if grant is not None and grant.state != GrantState.WITHDRAWN:
             raise ConflictError("kind_granted_already", department=code, kind=kind)
@@ -342,7 +345,7 @@ class DepartmentService:
             raise ConflictError("department_exists", department=code)
         return row
 
-    def _check_kind(self, kind: str, department_kind: str) -> None:
+    def _check_kind(self, kind: str, department_kind: str, code: str) -> None:
         issuers = self._context.catalogue.kind(kind).issuer_kinds
         if department_kind not in issuers:
             raise RequestError(
@@ -351,6 +354,10 @@ class DepartmentService:
                 found=department_kind,
                 issuers=", ".join(issuers),
             )
+        try:
+            check_issuer(code)  # each document's identifier names its issuer by it
+        except IdentifierError as error:
+            raise RequestError("department_code_no_issuer", department=code) from error
 
     def _register(self, code: str, suite: Suite, *, after: int | None) -> SigningKey:
         key = self._keys.make_key(code, KeyPurpose.DOCUMENTS, suite)

@@ -24,7 +24,7 @@ from registry.setup import set_up
 from registry.trust import issue_trust
 
 METRICS_TOKEN = "a token for tests only"
-OTHER = "11650100010000000P"
+OTHER = "116501000100000000"
 """A second department, which must see nothing of the first."""
 
 PUBLIC = {

@@ -9,7 +9,7 @@ KIND = "resident-id"
 
 
 def test_departments_are_admitted_with_keys_and_kinds(api: ApiWorld) -> None:
-    code = "11440300000000000X"
+    code = "11440300000000000N"
     body = {"code": code, "name": "Third office", "kind": "PS", "kinds": [KIND]}
     with api.client("operator") as operator, api.client("custodian") as custodian:
         made = operator.post("/v1/departments", json=body)
