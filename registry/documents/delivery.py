@@ -28,11 +28,14 @@ class _Paper:
 def document_file(services: Services, actor: Actor, document_id: str) -> bytes:
     """Return the ``.ecert.json`` file of a document's paper artefact, all claims disclosed.
 
+    Whoever takes personal data out of the registry is named in the audit trail.
+
     Raises:
         NotFoundError: ``document_unknown``.
         ConflictError: ``document_not_anchored``.
     """
     paper = _paper(services, actor, document_id)
+    services.audit.record(actor, "document.export", paper.row.id, department=paper.row.department)
     return DocumentFile(paper.document.text, paper.receipt).to_bytes()
 
 
@@ -55,6 +58,7 @@ def paper_input(services: Services, actor: Actor, document_id: str) -> PaperInpu
     file = DocumentFile(sd_jwt.disclose(paper.document.text, face), paper.receipt).to_bytes()
     sealed = lookup.seal(file)
     services.lookups.keep(sealed)
+    services.audit.record(actor, "document.print", row.id, department=row.department)
     issued_at = paper.document.iat
     until = None if row.valid_until is None else _day(row.valid_until - 1)
     return compose(

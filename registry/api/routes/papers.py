@@ -51,7 +51,7 @@ def file(
     ] = "face",
 ) -> Response:
     """Return an anchored document's paper artefact with its receipt, as ``.ecert.json``."""
-    with edge.reading() as services:
+    with edge.writing() as services:
         data = document_file(services, actor, document_id)
         row = services.documents.get(actor, document_id)
     if disclose == "face":
