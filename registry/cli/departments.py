@@ -128,6 +128,14 @@ def list_officers() -> None:
             )
 
 
+@officers.command("renew")
+def renew_officer(officer: Annotated[str, typer.Argument(help="Their id. 编号。")]) -> None:
+    """Give an officer a new token, printed once; the old one ends. 换发令牌，旧令牌失效。"""
+    with acting() as (services, actor):
+        token = services.officers.renew(actor, officer)
+    print(token)
+
+
 @officers.command("disable")
 def disable_officer(officer: Annotated[str, typer.Argument(help="Their id. 编号。")]) -> None:
     """End an officer's access. 停用人员。"""

@@ -65,6 +65,14 @@ def approve(
     print(f"{count} 份已审批 approved")
 
 
+@app.command()
+def reject(document: Annotated[str, _ID], reason: Annotated[str, _REASON]) -> None:
+    """Refuse an application that is not yet signed. 驳回。"""
+    with acting() as (services, actor):
+        services.documents.reject(actor, document, reason)
+    print(f"已驳回 rejected: {document}")
+
+
 @app.command("list")
 def list_documents(
     department: Annotated[str, typer.Option(help="The department. 部门。")],

@@ -5,13 +5,16 @@ is loaded by those commands alone.
 """
 
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from ecert.client.console import run as run_console
-from ecert.client.home import write_file
+from ecert.client.home import read_file, write_file
+from ecert.limits import MAX_TRUST_FILE_BYTES
+from ecert.trust import TrustStore
 from registry.application import Registry
 from registry.cli import departments, documents
 from registry.cli.session import Options, keep_settings, opened, settings
@@ -82,7 +85,8 @@ def init(
 
     made = set_up_registry(chosen)
     keep_settings(chosen)
-    write_trust(made.registry)
+    if not (Options.directory / TRUST).exists():  # run again, this goes on where it was stopped
+        write_trust(made.registry)
     made.registry.close()
     print(f"信任文件 trust file: {Options.directory / TRUST}")
     if made.token is not None:
@@ -146,10 +150,19 @@ def rpc() -> None:
 
 
 def write_trust(registry: Registry, *, version: int = 1) -> None:
-    """Write the trust file, whole or not at all."""
+    """Write the trust file, whole or not at all, and only as everybody's next one.
+
+    Raises:
+        TrustError: ``trust_rollback``: those who pinned the present one would refuse it.
+    """
     with registry.transaction() as services:
         data = issue_trust(services, version=version)
-    write_file(registry.settings.directory / TRUST, data, mode=0o644)
+    path = registry.settings.directory / TRUST
+    if path.exists():
+        present = read_file(path, limit=MAX_TRUST_FILE_BYTES)
+        now = datetime.fromtimestamp(registry.context.clock(), UTC)
+        TrustStore.successor(present, data, registry.context.catalogue, now=now)
+    write_file(path, data, mode=0o644)
 
 
 def _make_directory(directory: Path) -> None:
