@@ -165,7 +165,7 @@ def test_a_document_is_removed(home: Path, entry: str) -> None:
     [
         (("show", "zz"), 1, "document_not_found"),
         (("show", ""), 1, "document_not_found"),
-        (("check", "ID"), 1, "trust_not_pinned"),
+        (("check", "ID"), 2, "trust_not_pinned"),
         (("collect",), 1, "trust_not_pinned"),
         (("add", "nowhere.ecert.json"), 3, "add_source_unknown"),
         (("add", "0000-1111"), 3, "add_source_unknown"),
