@@ -5,7 +5,6 @@ import platform
 from pathlib import Path
 
 from ecert.errors import UnavailableError
-from networks.rpc import HOST
 
 HARDFORK = "berlin"
 """The fork the contracts are compiled for; it has no base fee, so a gas price of zero is valid."""
@@ -39,17 +38,20 @@ def find_anvil() -> Path:
     return path
 
 
-def command(binary: Path, *, port: int, chain_id: int, snapshot: Path | None) -> list[str]:
+def command(
+    binary: Path, *, host: str, port: int, chain_id: int, snapshot: Path | None
+) -> list[str]:
     """Return the command line of a node with no accounts of its own.
 
     Args:
         binary: What ``find_anvil`` returned.
-        port: The TCP port on 127.0.0.1.
+        host: The loopback address that it listens on.
+        port: The TCP port there.
         chain_id: The chain's id (EIP-155).
         snapshot: The state to start from, or None for a new chain.
     """
     options = {
-        "--host": HOST,
+        "--host": host,
         "--port": port,
         "--accounts": 0,
         "--chain-id": chain_id,

@@ -31,7 +31,7 @@ from typing import IO, Any, Self
 
 from ecert.errors import EcertError, MalformedError, UnavailableError
 from networks.anvil import command, find_anvil
-from networks.rpc import HOST, LoopbackRpc
+from networks.rpc import LoopbackRpc, can_listen, secret_loopback
 from networks.snapshot import BlockRef, Snapshot, write_durably
 
 _START_SECONDS = 60.0
@@ -46,7 +46,7 @@ class EmbeddedChain:
 
     Args:
         directory: Where the chain lives; made when missing.
-        port: The TCP port on 127.0.0.1; 0 for the last one used, else any that is free.
+        port: The TCP port; 0 for the last one used, else any that is free.
         chain_id: The id of a new chain; random when not given.
 
     Raises:
@@ -66,6 +66,7 @@ class EmbeddedChain:
             raise UnavailableError("chain_directory_locked", directory=directory)
         try:
             self.chain_id = self._settle_chain_id(chain_id)
+            self._host = self._last_host() or secret_loopback()
             self.final = self._start(binary, port)
         except BaseException:
             self.close()
@@ -184,8 +185,8 @@ class EmbeddedChain:
 
     def _launch(self, binary: Path, port: int) -> None:
         for attempt in range(_PORT_ATTEMPTS):
-            chosen = port or _free_port(self._last_port() if attempt == 0 else 0)
-            self._rpc = LoopbackRpc(chosen)
+            chosen = port or _free_port(self._host, self._last_port() if attempt == 0 else 0)
+            self._rpc = LoopbackRpc(f"http://{self._host}:{chosen}")
             self._spawn(binary, chosen)
             if self._answers():
                 return
@@ -204,7 +205,9 @@ class EmbeddedChain:
         pid_file = self.directory / "node.pid"
         pid_file.unlink(missing_ok=True)
         snapshot = self._state_path if self._state_path.exists() else None
-        words = command(binary, port=port, chain_id=self.chain_id, snapshot=snapshot)
+        words = command(
+            binary, host=self._host, port=port, chain_id=self.chain_id, snapshot=snapshot
+        )
         with node_lock, (self.directory / "anvil.log").open("wb") as log:
             self._process = subprocess.Popen(
                 ["/bin/sh", "-c", 'echo $$ >"$0" && exec "$@"', str(pid_file), *words],
@@ -242,6 +245,13 @@ class EmbeddedChain:
                 os.kill(pid, signal.SIGKILL if force else signal.SIGTERM)
             time.sleep(0.05)
         return lock
+
+    def _last_host(self) -> str | None:
+        """Return the address used last: others may remember it."""
+        with contextlib.suppress(EcertError, ValueError):
+            host = LoopbackRpc(endpoint(self.directory)).host
+            return host if can_listen(host) else None
+        return None
 
     def _last_port(self) -> int:
         try:
@@ -306,10 +316,10 @@ def _hold(path: Path) -> IO[bytes] | None:
     return file
 
 
-def _free_port(preferred: int) -> int:
+def _free_port(host: str, preferred: int) -> int:
     for port in (preferred, 0):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((HOST, port))
+            probe.bind((host, port))
             return int(probe.getsockname()[1])
-    raise UnavailableError("chain_start_failed", directory=HOST, reason="no free port")
+    raise UnavailableError("chain_start_failed", directory=host, reason="no free port")

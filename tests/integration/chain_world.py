@@ -76,7 +76,7 @@ class ChainWorld:
     operator: SoftwareSigner = field(default_factory=SoftwareSigner.generate)
 
     def __post_init__(self) -> None:
-        self.rpc = LoopbackRpc(self.chain._rpc.port)
+        self.rpc = LoopbackRpc(self.chain.rpc_url)
         self.known: set[str] = set()
         self.addresses["departments"] = self.deploy(
             "departments", ["address", "uint64"], COUNCIL, 0

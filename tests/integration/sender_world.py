@@ -50,7 +50,7 @@ class World:
 
     @property
     def node(self) -> LoopbackRpc:
-        return LoopbackRpc(int(self.chain.rpc_url.rsplit(":", 1)[1]))
+        return LoopbackRpc(self.chain.rpc_url)
 
 
 @pytest.fixture(scope="module")

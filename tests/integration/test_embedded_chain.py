@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -37,7 +38,7 @@ def running(directory: Path) -> Iterator[EmbeddedChain]:
 
 
 def rpc(chain: EmbeddedChain) -> LoopbackRpc:
-    return LoopbackRpc(int(chain.rpc_url.rsplit(":", 1)[1]))
+    return LoopbackRpc(chain.rpc_url)
 
 
 def deploy(
@@ -73,12 +74,33 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no
 def test_it_has_no_account_of_its_own_and_listens_on_loopback_only(running: EmbeddedChain) -> None:
     assert rpc(running).call("eth_accounts") == []
     assert int(rpc(running).call("eth_gasPrice"), 16) == 0
-    port = int(running.rpc_url.rsplit(":", 1)[1])
+    host, port = running.rpc_url.removeprefix("http://").split(":")
+    assert host.startswith("127.")
+    address = f"{int.from_bytes(socket.inet_aton(host), sys.byteorder):08X}:{int(port):04X}"
     listening = Path(f"/proc/{running.pid}/net/tcp").read_text().splitlines()[1:]
     local = [line.split()[1] for line in listening if line.split()[3] == "0A"]
-    assert [address for address in local if address.endswith(f":{port:04X}")] == [
-        f"0100007F:{port:04X}"
-    ]
+    assert [one for one in local if one.endswith(address[-5:])] == [address]
+
+
+@needs_proc
+def test_no_page_on_the_web_guesses_its_address(running: EmbeddedChain, directory: Path) -> None:
+    with EmbeddedChain(directory.with_name("other")) as other:
+        hosts = {chain.rpc_url.rpartition(":")[0] for chain in (running, other)}
+    assert len(hosts) == 2
+    assert "http://127.0.0.1" not in hosts
+    assert endpoint(directory) == running.rpc_url
+
+
+def test_its_address_stays_the_same_while_this_machine_has_it(directory: Path) -> None:
+    urls = []
+    for _ in range(2):
+        with EmbeddedChain(directory) as chain:
+            urls.append(chain.rpc_url)
+    assert urls[0] == urls[1]
+    for foreign in ("http://192.0.2.1:9", "nonsense"):
+        (directory / "endpoint.json").write_text(json.dumps({"url": foreign, "port": 9}))
+        with EmbeddedChain(directory) as chain:
+            assert chain.rpc_url.startswith("http://127.")
 
 
 def test_an_unfunded_account_deploys_at_no_price(running: EmbeddedChain) -> None:
@@ -200,7 +222,7 @@ from eth_account import Account
 from networks.embedded import EmbeddedChain
 from networks.rpc import LoopbackRpc
 chain = EmbeddedChain(Path(sys.argv[1]))
-node = LoopbackRpc(int(chain.rpc_url.rsplit(":", 1)[1]))
+node = LoopbackRpc(chain.rpc_url)
 account = Account.create()
 nonce = 0
 while True:
