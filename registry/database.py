@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session, SQLModel, create_engine
 
@@ -122,13 +122,18 @@ class Database:
             raise UnavailableError("database_unavailable", reason=_reason(error)) from None
         except PoolTimeoutError:
             raise UnavailableError("database_unavailable", reason="no connection free") from None
+        except DatabaseError as error:
+            if type(error) is not DatabaseError:  # its subclasses: a fault of request or program
+                raise
+            # The file is damaged, or none of SQLite's.
+            raise UnavailableError("database_unavailable", reason=_reason(error)) from None
 
     def dispose(self) -> None:
         """Close all connections."""
         self.engine.dispose()
 
 
-def _reason(error: OperationalError) -> str:
+def _reason(error: DatabaseError) -> str:
     """Return why the database does not answer, as strangers may read it in a public answer.
 
     A server's own words name its address, its users and its databases: they go to the log. The

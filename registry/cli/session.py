@@ -13,7 +13,7 @@ from ecert.errors import MalformedError
 from ecert.limits import KIB
 from registry.access.actor import Actor
 from registry.application import Registry
-from registry.errors import UnauthenticatedError
+from registry.errors import SettingsError, UnauthenticatedError
 from registry.services import Services
 from registry.settings import Settings, load_settings
 
@@ -32,7 +32,7 @@ def settings(**given: object) -> Settings:
     """Return the settings: those given, then the environment, then what ``init`` kept.
 
     Raises:
-        SettingsError: ``settings_invalid``.
+        SettingsError: ``settings_invalid``; ``registry_not_set_up`` where nothing is kept.
         MalformedError: The kept file is damaged.
     """
     path = Options.directory / _FILE
@@ -43,6 +43,8 @@ def settings(**given: object) -> Settings:
             raise MalformedError("field_malformed", where=_FILE, field="(object)")
         kept = {k: v for k, v in value.items() if f"REGISTRY_{k.upper()}" not in os.environ}
     chosen = {name: value for name, value in given.items() if value is not None}
+    if "origin" not in {*kept, *chosen} and "REGISTRY_ORIGIN" not in os.environ:
+        raise SettingsError("registry_not_set_up", directory=Options.directory)
     return load_settings(directory=Options.directory, **{**kept, **chosen})
 
 
