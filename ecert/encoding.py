@@ -4,18 +4,20 @@ Strict both ways: what is decoded encodes back to the same bytes, so that nothin
 readings.
 """
 
-import binascii
 import json
 import math
 import re
 from typing import Any
 
+import orjson
+from pybase64 import b64decode, b64encode, b64encode_as_string
+
 from ecert import limits
 from ecert.errors import MalformedError
 
+_URL_SAFE = b"-_"  # what base64url has in place of "+/" (RFC 4648 section 5)
 _PLUS, _SLASH, _PAD = b"+/="  # as integers: bytes are searched for these much faster
-_B64_PADDING = (b"", b"", b"==", b"=")
-_B64_LAST = (b"", b"", b"AQgw", b"AEIMQUYcgkosw048")
+_B64_PADDING = (b"", b"===", b"==", b"=")
 # The closing quote is optional, so that each character is looked at once in broken text too.
 _BRACKET_OR_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
 _CODE = re.compile(r"[0-9A-Za-z.\-]+\Z")
@@ -50,22 +52,24 @@ def _finite(text: str) -> float:
     return value
 
 
-json_scan = json.JSONDecoder(
+_scan = json.JSONDecoder(
     object_pairs_hook=_unique_pairs, parse_constant=_no_constant, parse_float=_finite
 ).decode
-"""As strict as ``json_decode`` but for lone surrogates, for text whose size and depth its caller
-has bounded; raises ``ValueError``."""
+
+json_scan_plain = orjson.loads
+"""Decode JSON fast, but keep the last of duplicate keys, and read an integer of more than 64 bits
+as a float: only for what is then encoded again and compared, as ``_decode_compact`` does. Raises
+``ValueError``."""
 
 
 def b64url_bytes(data: bytes) -> bytes:
     """Encode as base64url without padding (RFC 7515 section 2), as ASCII bytes."""
-    encoded = binascii.b2a_base64(data, newline=False).rstrip(b"=")
-    return encoded.replace(b"+", b"-").replace(b"/", b"_")
+    return b64encode(data, _URL_SAFE).rstrip(b"=")
 
 
 def b64url_encode(data: bytes) -> str:
     """Encode as base64url without padding (RFC 7515 section 2)."""
-    return b64url_bytes(data).decode("ascii")
+    return b64encode_as_string(data, _URL_SAFE).rstrip("=")
 
 
 def b64url_decode(text: str | bytes, *, where: str = "value") -> bytes:
@@ -75,16 +79,16 @@ def b64url_decode(text: str | bytes, *, where: str = "value") -> bytes:
         MalformedError: ``base64url_malformed`` for a foreign character, padding, an impossible
             length, or non-zero trailing bits.
     """
-    rest = len(text) & 3
     try:
         encoded = text.encode("ascii") if isinstance(text, str) else text
         if _PLUS in encoded or _SLASH in encoded or _PAD in encoded:
             raise MalformedError("base64url_malformed", where=where)
-        encoded = encoded.replace(b"-", b"+").replace(b"_", b"/") + _B64_PADDING[rest]
-        data = binascii.a2b_base64(encoded, strict_mode=True)
+        padded = encoded + _B64_PADDING[len(encoded) & 3]
+        data = b64decode(padded, _URL_SAFE, True)
     except ValueError as error:  # UnicodeEncodeError and binascii.Error are ValueErrors
         raise MalformedError("base64url_malformed", where=where) from error
-    if rest and encoded[rest - 5] not in _B64_LAST[rest]:
+    # Whatever a decoder may pass over, such as trailing bits, this has no other encoding.
+    if b64encode(data, _URL_SAFE) != padded:
         raise MalformedError("base64url_malformed", where=where)
     return data
 
@@ -92,6 +96,28 @@ def b64url_decode(text: str | bytes, *, where: str = "value") -> bytes:
 def json_encode(value: Any) -> str:
     """Encode as compact JSON in the order given; for content whose bytes are then signed."""
     return _encode_plain(value)
+
+
+def json_plain(value: Any) -> bytes:
+    """Encode as ``json_encode`` does, into UTF-8 and much faster.
+
+    Args:
+        value: What holds nothing but ``str``, ``int``, ``bool``, ``None``, ``dict``, ``list`` and
+            ``tuple``, of these very types, as the caller has made sure: floats would be written
+            otherwise or lost, and much else that JSON does not know would be written somehow.
+    """
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # an integer of more than 64 bits; or text that is not Unicode, refused here
+        return _encode_plain(value).encode()
+
+
+def json_plain_each(values: list[Any]) -> list[bytes]:
+    """Encode each as ``json_plain`` does, in fewer steps."""
+    try:
+        return list(map(orjson.dumps, values))
+    except TypeError:
+        return [_encode_plain(value).encode() for value in values]
 
 
 def canonical_json(value: Any, *, where: str = "value") -> bytes:
@@ -120,11 +146,15 @@ def json_decode(data: bytes | str, *, where: str, max_bytes: int) -> Any:
         raise MalformedError("too_large", where=where, size=len(data), limit=max_bytes)
     from_utf8 = isinstance(data, bytes)
     if isinstance(data, bytes):
+        if data.count(b"[") + data.count(b"{") <= limits.MAX_JSON_DEPTH:
+            value = _decode_compact(data)
+            if value is not None:
+                return value
         data = utf8_decode(data, where=where)
     if data.count("[") + data.count("{") > limits.MAX_JSON_DEPTH:
         _check_depth(data, where)
     try:
-        value = json_scan(data)
+        value = _scan(data)
         if "\\" in data or not (data.isascii() or from_utf8):
             json_encode(value).encode("utf-8")  # a lone surrogate has no UTF-8 form
     except _DuplicateKeyError as error:
@@ -138,6 +168,19 @@ def json_decode(data: bytes | str, *, where: str, max_bytes: int) -> Any:
         reason = getattr(error, "msg", str(error))[:64]
         raise MalformedError("json_malformed", where=where, reason=reason) from error
     return value
+
+
+def _decode_compact(data: bytes) -> Any:
+    """Decode JSON that is encoded as ``json_encode`` does, four times as fast; or return None.
+
+    The fast decoder keeps the last of duplicate keys and rounds what exceeds 64 bits. Neither can
+    have happened, nor any other loss, where encoding again gives the same bytes.
+    """
+    try:
+        value = orjson.loads(data)
+        return value if orjson.dumps(value) == data else None
+    except (TypeError, ValueError):  # not JSON, or nothing that UTF-8 can hold
+        return None
 
 
 def utf8_decode(data: bytes, *, where: str) -> str:

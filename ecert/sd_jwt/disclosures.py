@@ -1,7 +1,7 @@
 """Disclosures and their digests (RFC 9901 sections 4.2.1 to 4.2.3), many at a time.
 
-A document has some twenty disclosures; decoding them in one pass takes half the time of decoding
-them one by one, and is as strict.
+A document has some twenty disclosures, most of them short: calling strict decoders for each takes
+four times as long as decoding all at once, which is as strict.
 """
 
 import hashlib
@@ -11,20 +11,21 @@ from struct import Struct
 from typing import Any
 
 from ecert import limits
-from ecert.encoding import b64url_bytes, b64url_decode, json_decode, json_scan
+from ecert.encoding import b64url_bytes, b64url_decode, json_decode, json_plain, json_scan_plain
 from ecert.errors import EcertError, MalformedError
 
-_COMMA = b"LCAg"
-"""The base64 of a comma and two spaces: a separator in one whole quantum."""
+_BETWEEN, _BETWEEN_ENCODED = b"\0", b"CgAK"
+"""A byte that no JSON holds, and the base64 of it between line feeds: one whole quantum."""
 
-_FILL = (b"", b"=", b"og", b"g")
-"""What completes a last quantum of base64, by its length, so that it ends in white space. Where the
-unused bits are not zero, as RFC 4648 section 3.5 wants them, something else comes out; and a length
-that base64 cannot have gets a character that the decoder refuses."""
+_FILL = (b"", b"=", b"oK", b"K")
+"""What completes a last quantum of base64, by its length, so that it ends in line feeds. Where the
+unused bits are not zero, as RFC 4648 section 3.5 wants them, something that is no JSON comes out;
+and a length that base64 cannot have gets a character that the decoder refuses."""
 
+_ARRAY = frozenset({list})
 _LENGTHS = frozenset({2, 3})
 _TEXT = frozenset({str})
-_ARRAY = frozenset({list})
+_WHITE_SPACE = b" \t\n\r"
 
 
 def digests(encoded: Sequence[bytes]) -> list[bytes]:
@@ -56,37 +57,39 @@ def decode(encoded: list[bytes]) -> list[list[Any]]:
     contents = _decode_together(encoded)
     if contents is None:
         contents = [_decode_one(item) for item in encoded]
-    if not _LENGTHS.issuperset(map(len, contents)):
-        raise MalformedError("disclosure_malformed")
-    if not _TEXT.issuperset([type(content[0]) for content in contents]):
+    if not (
+        _ARRAY.issuperset(map(type, contents))
+        and _LENGTHS.issuperset(map(len, contents))
+        and _TEXT.issuperset([type(content[0]) for content in contents])
+    ):
         raise MalformedError("disclosure_malformed")
     return contents
 
 
-def _decode_together(encoded: list[bytes]) -> list[list[Any]] | None:
-    """Decode as one JSON array, or return None where they must be looked at one by one.
+def _decode_together(encoded: list[bytes]) -> list[Any] | None:
+    """Decode all at once, or return None where they must be looked at one by one.
 
-    Each begins with "[", and there is no other one in them. So if the whole is an array of as many
-    arrays, each of these begins where a disclosure does, and what follows its end up to the next
-    can be white space only: no disclosure reads otherwise than it would by itself.
+    Each disclosure's JSON is read by the fast decoder, to which duplicate keys and inexact numbers
+    are no error. But all are encoded again, and where the same characters come out there were none.
+    Spaces may make a difference: they separate no two numbers or keys.
     """
-    if {item[:2] for item in encoded} != {b"Wy"}:
-        return None
     try:
-        joined = _COMMA.join([item + _FILL[len(item) & 3] for item in encoded])
-        text = b64url_decode(joined).decode("utf-8")
-        if text.count("[") != len(encoded) or "{" in text or "\\" in text:
-            return None
-        contents = json_scan(f"[{text}]")
+        text = b64url_decode(
+            _BETWEEN_ENCODED.join([item + _FILL[len(item) & 3] for item in encoded])
+        )
+        contents = list(map(json_scan_plain, text.split(_BETWEEN)))
     except (ValueError, EcertError):
         return None
-    whole = len(contents) == len(encoded) and _ARRAY.issuperset(map(type, contents))
-    return contents if whole else None
+    # An array costs a bracket: with so few besides the disclosures' own, none can be too deep.
+    brackets = text.count(b"[") + text.count(b"{")
+    if len(contents) != len(encoded) or brackets - len(encoded) >= limits.MAX_JSON_DEPTH:
+        return None
+    read, again = text.replace(b"\n", b"").replace(_BETWEEN, b","), json_plain(contents)[1:-1]
+    if read == again or read.translate(None, _WHITE_SPACE) == again.translate(None, _WHITE_SPACE):
+        return contents
+    return None
 
 
-def _decode_one(encoded: bytes) -> list[Any]:
+def _decode_one(encoded: bytes) -> Any:
     data = b64url_decode(encoded, where="disclosure")
-    value = json_decode(data, where="disclosure", max_bytes=limits.MAX_SD_JWT_BYTES)
-    if not isinstance(value, list):
-        raise MalformedError("disclosure_malformed")
-    return value
+    return json_decode(data, where="disclosure", max_bytes=limits.MAX_SD_JWT_BYTES)

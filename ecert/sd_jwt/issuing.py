@@ -13,7 +13,7 @@ from json.encoder import encode_basestring
 from typing import Any
 
 from ecert import limits
-from ecert.encoding import b64url_bytes, b64url_encode, json_encode
+from ecert.encoding import b64url_bytes, b64url_encode, json_encode, json_plain, json_plain_each
 from ecert.errors import ContentError
 from ecert.sd_jwt import disclosures
 from ecert.sd_jwt.names import ALWAYS_CLEAR, ELLIPSIS, HASH_NAME, ISSUER_TYP, RESERVED, SD, SD_ALG
@@ -29,8 +29,12 @@ SALT_BYTES = 18
 MAX_DEPTH = limits.MAX_JSON_DEPTH - 2
 """Levels of claims: digests within the deepest take two more, an array and objects in it."""
 
+_SD_MEMBER = f'"{SD}":["%b"]'.encode()
+_SD_ALG_MEMBER = f'"{SD_ALG}":"{HASH_NAME}"'.encode()
 _SALT_CHARS = SALT_BYTES * 4 // 3
-_SCALARS = frozenset({str, int, bool, float, type(None)})
+_TEXT = frozenset({str})
+_SCALARS = frozenset({str, int, bool, type(None)})
+_ALL_SCALARS = _SCALARS | {float}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,7 @@ def _header(alg: str, kid: str) -> bytes:
 
 
 def _is_plain(value: Any, depth: int) -> bool:
-    """Whether ``value`` needs no work: nothing disclosable, nothing forbidden in it."""
+    """Whether ``value`` needs no work: nothing disclosable, forbidden or inexact in it."""
     kind = type(value)
     if kind in _SCALARS:
         return True
@@ -140,44 +144,37 @@ class _Builder:
     def payload(self, claims: Mapping[str, Any], disclosable: Mapping[str, Any]) -> bytes:
         """Return the encoded payload; its disclosures are then in ``encoded``."""
         clear = {}
+        plain = True
         for name, value in claims.items():
             if type(name) is not str:
                 raise TypeError
-            if _is_plain(value, 1):
+            if type(value) in _SCALARS or _is_plain(value, 1):
                 clear[name] = value
                 continue
+            plain = False
             before = len(self.encoded)
             clear[name] = self._value(value, 1)
             if len(self.encoded) != before and name in ALWAYS_CLEAR:
                 raise ContentError("claim_always_clear", name=name)
-        parts = [json_encode(clear)[1:-1]] if clear else []
+        parts = []
+        if clear:
+            text = json_plain(clear) if plain else json_encode(clear).encode()
+            parts.append(text[1:-1])
         if disclosable:
             # base64url needs no escaping in JSON: no second encoding of the longest part
-            digests = b'","'.join(self._members(disclosable, 1)).decode("ascii")
-            parts.append(f'"{SD}":["{digests}"]')
+            parts.append(_SD_MEMBER % b'","'.join(self._members(disclosable, 1)))
         if self.encoded:
-            parts.append(f'"{SD_ALG}":"{HASH_NAME}"')
-        return ("{" + ",".join(parts) + "}").encode("utf-8")
+            parts.append(_SD_ALG_MEMBER)
+        return b"{%b}" % b",".join(parts)
 
     def _members(self, members: Mapping[str, Any], depth: int) -> tuple[bytes, ...]:
         """Make a disclosure of each member; return digests and decoys, their order hidden."""
         count = len(members)
         decoys = -count % self._multiple
         random = os.urandom(SALT_BYTES * (count + decoys))
-        salts = b64url_bytes(random).decode("ascii")
-        texts = [
-            encode_basestring(value)
-            if type(value) is str
-            else json_encode(value if type(value) in _SCALARS else self._value(value, depth))
-            for value in members.values()
-        ]
-        plain = [
-            f'["{salts[start : start + _SALT_CHARS]}",{encode_basestring(name)},{text}]'
-            for start, name, text in zip(
-                range(0, count * _SALT_CHARS, _SALT_CHARS), members, texts, strict=True
-            )
-        ]
-        encoded = [b64url_bytes(item.encode()) for item in plain]
+        chars = b64url_encode(random)
+        salts = [chars[i : i + _SALT_CHARS] for i in range(0, count * _SALT_CHARS, _SALT_CHARS)]
+        encoded = [b64url_bytes(text) for text in self._texts(salts, members, depth)]
         self.encoded += encoded
         hashed = disclosures.digests(encoded)
         if decoys:
@@ -187,6 +184,19 @@ class _Builder:
             )
         hashed.sort()
         return disclosures.digest_texts(hashed)
+
+    def _texts(self, salts: list[str], members: Mapping[str, Any], depth: int) -> list[bytes]:
+        """Return the JSON of each member's disclosure."""
+        values = members.values()
+        if _TEXT.issuperset(map(type, members)) and _SCALARS.issuperset(map(type, values)):
+            return json_plain_each(list(zip(salts, members, values, strict=True)))
+        return [
+            (
+                f'["{salt}",{encode_basestring(name)},'
+                f"{json_encode(value if type(value) in _SCALARS else self._value(value, depth))}]"
+            ).encode()
+            for salt, (name, value) in zip(salts, members.items(), strict=True)
+        ]
 
     def _element(self, value: Any, depth: int) -> dict[str, str]:
         """Make a disclosure of an array element; return what stands in its place."""
@@ -218,7 +228,7 @@ class _Builder:
         for name, value in members.items():
             if type(name) is not str:
                 raise TypeError
-            if type(value) in _SCALARS:
+            if type(value) in _ALL_SCALARS:
                 clear[name] = value
             elif isinstance(value, Disclosable):
                 hidden[name] = value.value

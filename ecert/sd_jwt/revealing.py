@@ -14,7 +14,8 @@ from ecert.sd_jwt.parsing import UnverifiedSdJwt
 RevealedPath = tuple[str | int, ...]
 """Where a disclosure was put: names, and indices into arrays as revealed."""
 
-_CONTAINERS = (dict, list)
+_CONTAINERS = frozenset({dict, list})
+_TEXT = frozenset({str})
 _NAMES_REFUSED = (RESERVED, RESERVED | NEVER_DISCLOSED)
 
 
@@ -80,9 +81,10 @@ class _Revealer:
         claims = dict(members)
         digests = claims.pop(SD, None)
         claims.pop(SD_ALG, None)
-        for name, value in claims.items():
-            if isinstance(value, _CONTAINERS):
-                claims[name] = self._value(value, (*path, name), depth + 1)
+        if not _CONTAINERS.isdisjoint(map(type, claims.values())):
+            for name, value in claims.items():
+                if type(value) in _CONTAINERS:
+                    claims[name] = self._value(value, (*path, name), depth + 1)
         if SD in members:
             self._disclose_members(digests, claims, path, depth)
         return claims
@@ -93,24 +95,35 @@ class _Revealer:
         if not isinstance(digests, list):
             raise DisclosureError("digest_malformed", name=SD)
         self._see(digests, SD)
-        before = len(claims)
+        shown = list(filter(None, map(self._contents.get, digests)))  # no decoys, nothing kept back
+        if not shown:
+            return
+        if path:
+            _require_disclosable(path)
+        try:
+            revealed = {name: value for _, name, value in shown}
+        except ValueError as error:  # an array element's, without a name
+            raise DisclosureError("disclosure_misplaced") from error
+        except TypeError as error:  # an array or object for a name
+            raise DisclosureError("disclosure_malformed") from error
         refused = _NAMES_REFUSED[not path]
-        for digest, content in zip(digests, map(self._contents.get, digests), strict=True):
-            if content is None:  # a decoy, or not shown
-                continue
-            if len(content) != 3:
-                raise DisclosureError("disclosure_misplaced")
-            if path:
-                _require_disclosable(path)
-            _, name, value = content
-            if type(name) is not str or name in refused or name in claims:
-                raise _name_error(name)
-            if self._places is not None:
-                self._places[(*path, name)] = digest
-            if isinstance(value, _CONTAINERS):
-                value = self._value(value, (*path, name), depth + 1)
-            claims[name] = value
-        self._used += len(claims) - before
+        if not (
+            len(revealed) == len(shown)
+            and _TEXT.issuperset(map(type, revealed))
+            and refused.isdisjoint(revealed)
+            and claims.keys().isdisjoint(revealed)
+        ):
+            raise _name_error([name for _, name, _ in shown], claims, refused)
+        self._used += len(shown)
+        if self._places is not None:
+            known = (digest for digest in digests if digest in self._contents)
+            places = [(*path, name) for name in revealed]
+            self._places.update(zip(places, known, strict=True))
+        if not _CONTAINERS.isdisjoint(map(type, revealed.values())):
+            for name, value in revealed.items():
+                if type(value) in _CONTAINERS:
+                    revealed[name] = self._value(value, (*path, name), depth + 1)
+        claims.update(revealed)
 
     def _array(self, items: list[Any], path: RevealedPath, depth: int) -> list[Any]:
         result: list[Any] = []
@@ -131,14 +144,14 @@ class _Revealer:
                 if self._places is not None:
                     self._places[place] = digest
                 value = content[1]
-            if isinstance(value, _CONTAINERS):
+            if type(value) in _CONTAINERS:
                 value = self._value(value, place, depth + 1)
             result.append(value)
         return result
 
     def _see(self, digests: list[Any], name: str) -> None:
         """Take note of embedded digests: texts, each only once."""
-        if not {str}.issuperset(map(type, digests)):
+        if not _TEXT.issuperset(map(type, digests)):
             raise DisclosureError("digest_malformed", name=name)
         before = len(self._seen)
         self._seen.update(digests)
@@ -154,11 +167,19 @@ def _require_disclosable(path: RevealedPath) -> None:
         raise DisclosureError("disclosure_not_allowed", name=path[0])
 
 
-def _name_error(name: Any) -> DisclosureError:
-    if not isinstance(name, str):
-        return DisclosureError("disclosure_malformed")
-    if name in RESERVED:
-        return DisclosureError("disclosure_name_reserved", name=name)
-    if name in NEVER_DISCLOSED:
-        return DisclosureError("disclosure_not_allowed", name=name)
-    return DisclosureError("disclosure_overrides_claim", name=name[:64])
+def _name_error(
+    names: list[Any], claims: dict[str, Any], refused: frozenset[str]
+) -> DisclosureError:
+    """Tell what is wrong with the first bad name."""
+    seen = set(claims)
+    for name in names:
+        if not isinstance(name, str):
+            break
+        if name in RESERVED:
+            return DisclosureError("disclosure_name_reserved", name=name)
+        if name in refused:
+            return DisclosureError("disclosure_not_allowed", name=name)
+        if name in seen:
+            return DisclosureError("disclosure_overrides_claim", name=name[:64])
+        seen.add(name)
+    return DisclosureError("disclosure_malformed")

@@ -8,6 +8,8 @@ from ecert.errors import MalformedError, ValidityError
 from ecert.fields import MAX_TIME
 from ecert.sd_jwt.names import CLOCK_LEEWAY_SECONDS
 
+_NUMBERS = frozenset({int, float})  # by their very types: a bool is an int to isinstance
+
 
 def unix_seconds(now: datetime) -> float:
     """Return ``now`` in seconds since 1970.
@@ -27,10 +29,10 @@ def numeric_date(claims: Mapping[str, Any], name: str) -> float | None:
     Raises:
         ValidityError: ``sd_jwt_time_malformed`` for anything but a number a clock can hold.
     """
-    value = claims.get(name)
-    if value is None and name not in claims:
+    if name not in claims:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_TIME:
+    value: float = claims[name]
+    if type(value) not in _NUMBERS or not 0 <= value <= MAX_TIME:
         raise ValidityError("sd_jwt_time_malformed", name=name)
     return value
 

@@ -5,7 +5,7 @@ import json
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecert import limits
@@ -18,6 +18,8 @@ from ecert.encoding import (
     code_text,
     json_decode,
     json_encode,
+    json_plain,
+    json_plain_each,
     utf8_decode,
 )
 from ecert.errors import MalformedError
@@ -51,6 +53,20 @@ def test_base64url_that_is_not_canonical(text):
     assert raised.value.code == "base64url_malformed"
 
 
+@given(st.binary(min_size=60, max_size=300), st.data())
+def test_one_wrong_character_in_long_base64url(data, draw):
+    text = b64url_bytes(data)
+    position = draw.draw(st.integers(0, len(text) - 1))
+    wrong = bytes([draw.draw(st.integers(0, 255))])
+    spoiled = text[:position] + wrong + text[position + 1 :]
+    if wrong in b"-_" or wrong.isalnum():
+        with suppress(MalformedError):  # the last character may have bits that none may set
+            assert b64url_bytes(b64url_decode(spoiled)) == spoiled
+    else:
+        with pytest.raises(MalformedError):
+            b64url_decode(spoiled)
+
+
 values = st.recursive(
     st.one_of(
         st.none(),
@@ -71,6 +87,62 @@ values = st.recursive(
 @given(values)
 def test_json_round_trips(value):
     assert decode(json_encode(value)) == decode(canonical_json(value)) == value
+
+
+@given(st.one_of(values, st.integers(-(2**70), 2**70)))
+def test_plain_json_is_the_same_json(value):
+    assert json_plain(value) == json_encode(value).encode()
+    assert json_plain_each([value, "公"]) == [json_plain(value), '"公"'.encode()]
+
+
+@pytest.mark.parametrize("text", ["\ud800", ["\ud800"], {"\ud800": 1}])
+def test_plain_json_has_no_lone_surrogate(text):
+    with pytest.raises(UnicodeEncodeError):
+        json_plain(text)
+    with pytest.raises(UnicodeEncodeError):
+        json_plain_each([text])
+
+
+odd_texts = st.sampled_from(
+    [
+        *('{"a":1,"a":1}', '{"a":1,"\\u0061":2}', '{"a":{"b":[1],"b":[1]}}', '{"a":1,"b":1}'),
+        *("18446744073709551615", "18446744073709551616", "-9223372036854775809", "9" * 30),
+        *("-0", "-0.0", "1.0", "1e5", "1E5", "1e16", "1e+16", "0.1", "1e-7", "5e-324", "1e400"),
+        *("9007199254740993.0", "NaN", "-Infinity", "01", "1.", ".5", "+1", "null", "true"),
+        *('"\\ud800"', '"\\ud83d\\ude00"', '"\\/"', '"\\u0000"', '"\0"', '"\x7f"', '"\n"', '"\\n"'),
+        *('"公"', '"\\u516c"', '"\ufeff"', "\ufeff1", "", " ", '"', "[", "]", "{}", "[]"),
+        *("[" * 16 + "]" * 16, "[" * 17 + "]" * 17, '"' + "[{" * 20 + '"', "[[],[],[],[]]"),
+    ]
+)
+json_texts = st.recursive(
+    st.one_of(
+        odd_texts,
+        values.map(json_encode),
+        values.map(json.dumps),
+        st.floats(allow_nan=False).map(json.dumps),
+        st.text('[]{}":,0123456789.eE+-\\u \n', max_size=12),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3).map(lambda items: "[" + ",".join(items) + "]"),
+        st.lists(inner, max_size=3).map(lambda items: "[ " + " , ".join(items) + "\n]"),
+        st.lists(st.tuples(st.sampled_from(["a", "b"]), inner), max_size=3).map(
+            lambda items: "{" + ",".join(f'"{key}":{item}' for key, item in items) + "}"
+        ),
+    ),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(json_texts)
+def test_the_fast_decoder_of_bytes_is_as_strict_as_that_of_text(text):
+    def outcome(data):
+        try:
+            return repr(decode(data))
+        except MalformedError as error:
+            return error.code
+
+    assert outcome(text.encode()) == outcome(text)
 
 
 @pytest.mark.parametrize(

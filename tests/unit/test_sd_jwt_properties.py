@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecert import sd_jwt
-from ecert.encoding import b64url_encode
+from ecert.encoding import b64url_decode, b64url_encode, json_decode
 from ecert.errors import EcertError, MalformedError
 from ecert.sd_jwt import Disclosable, disclosures
 from ecert.sd_jwt.names import ALWAYS_CLEAR, RESERVED
@@ -143,15 +143,48 @@ def test_any_bytes_in_the_parts_are_refused(header, payload, disclosure):
         assert_refused(f"{first}.{body}.AAAA~{odd}~")
 
 
-@settings(max_examples=200, deadline=None)
+ODD = [
+    *('{"a":1,"a":1}', '{"a":1,"a":2}', "18446744073709551616", "1e5", "1.0", "NaN", "-0"),
+    *(
+        "\0",
+        "\n",
+        "\n\0\n",
+        " ",
+        ",",
+        "]",
+        "[",
+        '"',
+        "\\",
+        '"\\ud800"',
+        '"a\nb"',
+        "[" * 20 + "]" * 20,
+    ),
+]
+
+
+@settings(max_examples=600, deadline=None)
 @given(st.lists(values.map(plain), min_size=1, max_size=6), st.data())
 def test_disclosures_read_together_as_they_do_one_by_one(items, data):
     texts = []
     for item in items:
-        whole = json.dumps(["salt", "name", item], ensure_ascii=data.draw(st.booleans()))
+        whole = json.dumps(
+            ["salt", "name", item],
+            ensure_ascii=data.draw(st.booleans()),
+            separators=data.draw(st.sampled_from([(",", ":"), (", ", ": ")])),
+        )
         cut = data.draw(st.integers(0, len(whole)))
         pieces = data.draw(
-            st.sampled_from([[whole], [f" {whole}"], [f"{whole}\n"], [whole[:cut], whole[cut:]]])
+            st.sampled_from(
+                [
+                    [whole],
+                    [f" {whole}"],
+                    [f"{whole}\n"],
+                    [f'["salt","name",{data.draw(st.sampled_from(ODD))}]'],
+                    [f"{whole}\n\0\n{whole}"],
+                    [whole[:cut], whole[cut:]],
+                    [whole[:cut] + data.draw(st.sampled_from(ODD)) + whole[cut:]],
+                ]
+            )
         )
         texts += [b64url_encode(piece.encode()).encode() for piece in pieces]
 
@@ -162,6 +195,20 @@ def test_disclosures_read_together_as_they_do_one_by_one(items, data):
             return "refused"
 
     def one_by_one():
-        return [disclosures.decode([text])[0] for text in texts]
+        for text in texts:
+            content = json_decode(b64url_decode(text).decode(), where="test", max_bytes=10_000)
+            if not isinstance(content, list) or len(content) not in (2, 3):
+                raise MalformedError("disclosure_malformed")
+            if not isinstance(content[0], str):
+                raise MalformedError("disclosure_malformed")
+            yield content
 
     assert outcome(lambda: disclosures.decode(texts)) == outcome(one_by_one)
+
+
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+def test_disclosures_of_any_content_are_read_together(separators):
+    contents = [["salt", "name", value] for value in ("公 a", 1, -1.5, None, [1, {"a": [True]}])]
+    texts = [json.dumps(item, ensure_ascii=False, separators=separators) for item in contents]
+    encoded = [b64url_encode(text.encode()).encode() for text in texts]
+    assert disclosures._decode_together(encoded) == contents
