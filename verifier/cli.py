@@ -21,7 +21,6 @@ from ecert.fields import time_text
 from ecert.kinds.catalogue import Catalogue
 from verifier.checker import SNAPSHOT, open_checker, utc_now
 from verifier.inputs import MAX_FILE_BYTES
-from verifier.sync import sync as sync_snapshot
 from verifier.text import exit_code, render
 
 app = typer.Typer(
@@ -132,6 +131,8 @@ def check(
 @app.command()
 def sync() -> None:
     """Fetch what offline checks need, or bring it up to date. 更新离线数据。"""
+    from verifier.sync import sync as sync_snapshot  # noqa: PLC0415  # only here is it needed
+
     home = _Options.home
     store = home.trust(Catalogue.load(), now=utc_now())
     done = sync_snapshot(

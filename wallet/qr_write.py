@@ -8,7 +8,6 @@ ordinary cameras no longer tell its modules apart.
 import io
 from dataclasses import dataclass
 
-import qrcode
 import segno
 
 from ecert.base45 import ALPHABET
@@ -71,6 +70,8 @@ def write_qr(text: str, *, scale: int = 8) -> QrImage:
 
 def draw_qr(text: str) -> None:
     """Draw ``text`` as a QR code on a terminal, for a screen that is scanned."""
+    import qrcode  # noqa: PLC0415  # most cards are drawn as pictures, without it
+
     code = qrcode.QRCode(error_correction=qrcode.ERROR_CORRECT_M, border=_QUIET_ZONE)
     code.add_data(text)
     code.print_ascii(invert=True)

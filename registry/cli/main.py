@@ -17,7 +17,7 @@ from ecert.limits import MAX_TRUST_FILE_BYTES
 from ecert.trust import TrustStore
 from registry.application import Registry
 from registry.cli import departments, documents
-from registry.cli.session import Options, keep_settings, opened, settings
+from registry.cli.session import CHAIN, Options, keep_settings, opened, settings
 from registry.database import Database
 from registry.errors import SettingsError
 from registry.trust import issue_trust
@@ -144,9 +144,9 @@ def db_upgrade() -> None:
 @app.command()
 def rpc() -> None:
     """Print the address of the chain's node. 显示链节点地址。"""
-    from registry.cli.running import node_of  # noqa: PLC0415  # see above
+    from networks.embedded import endpoint  # noqa: PLC0415  # see above
 
-    print(node_of(settings()))
+    print(settings().rpc_url or endpoint(Options.directory / CHAIN))
 
 
 def write_trust(registry: Registry, *, version: int = 1) -> None:

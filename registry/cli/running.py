@@ -5,15 +5,13 @@ import threading
 from contextlib import ExitStack
 
 from ecert.chain.node import Nodes
-from networks.embedded import EmbeddedChain, endpoint
-from registry.api.server import serving
+from networks.embedded import EmbeddedChain
 from registry.application import Registry
+from registry.cli.session import CHAIN
 from registry.outbox.sight import EmbeddedSettlement, NetworkSettlement, Settlement
 from registry.outbox.worker import Worker, sight_of
 from registry.settings import Settings
 from registry.setup import SetUp, set_up
-
-CHAIN = "chain"
 
 
 def set_up_registry(settings: Settings) -> SetUp:
@@ -32,6 +30,8 @@ def set_up_registry(settings: Settings) -> SetUp:
 
 def run_all(registry: Registry) -> None:
     """Run the chain (if embedded), the web service and the worker until a signal comes."""
+    from registry.api.server import serving  # noqa: PLC0415  # a worker alone needs no web service
+
     stop = _stop_on_signals()
     with ExitStack() as stack:
         worker = _worker(registry, stack)
@@ -49,18 +49,11 @@ def run_worker(registry: Registry) -> None:
 
 def run_service(registry: Registry) -> None:
     """Run the web service until a signal comes."""
+    from registry.api.server import serving  # noqa: PLC0415
+
     stop = _stop_on_signals()
     with serving(registry):
         stop.wait()
-
-
-def node_of(settings: Settings) -> str:
-    """Return the address of the chain's node.
-
-    Raises:
-        UnavailableError: The embedded chain does not run.
-    """
-    return settings.rpc_url or endpoint(settings.directory / CHAIN)
 
 
 def _chain(settings: Settings, stack: ExitStack) -> tuple[str, Settlement, int]:

@@ -18,6 +18,8 @@ from registry.services import Services
 from registry.settings import Settings, load_settings
 
 _FILE = "settings.json"
+CHAIN = "chain"
+"""The folder of the embedded chain, within the registry's."""
 KEPT = ("origin", "environment", "council_delay", "rpc_url", "host", "port", "batch_seconds")
 """Settings that ``init`` keeps in the directory; none is a secret. The environment goes before."""
 
