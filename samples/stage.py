@@ -5,7 +5,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +18,11 @@ from typing import Any
 import httpx
 
 from ecert.report import Verdict
+from samples.programs import Program, running
+
+POLL_SECONDS = 0.1
+SECRETS = ("registry", "wallet")
+"""Whose passphrases lie in each folder that a demo made, and that the next one may remove."""
 
 
 @dataclass
@@ -26,6 +30,7 @@ class Demo:
     """The stage: folders, running programs, and what came out of each step."""
 
     directory: Path
+    programs: list[Program] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     steps: list[tuple[str, float, bool]] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
@@ -101,6 +106,35 @@ class Demo:
         self.expect("exit code", result.returncode, Verdict(verdict).exit_code)
         if found["verdict"] != verdict:
             print(json.dumps(found, ensure_ascii=False, indent=2)[:4000])
+
+    @contextmanager
+    def running(self, name: str, *command: str) -> Iterator[None]:
+        """Run one of the three programs beside the demo."""
+        with running(
+            name,
+            [str(Path(sys.executable).parent / command[0]), *command[1:]],
+            directory=self.directory,
+            environment={**os.environ, **self.environment},
+        ) as program:
+            self.programs.append(program)
+            try:
+                yield
+            finally:
+                self.programs.remove(program)
+
+    def wait_for(self, what: str, ready: Callable[[], bool], seconds: float = 60) -> None:
+        """Wait until something holds, while all that runs beside the demo still runs."""
+        deadline = time.monotonic() + seconds
+        while not ready():
+            self.require_running()
+            if time.monotonic() > deadline:
+                sys.exit(f"{what}: not within {seconds:.0f} s")
+            time.sleep(POLL_SECONDS)
+
+    def require_running(self) -> None:
+        """End the demo if a program beside it has ended by itself."""
+        for program in self.programs:
+            program.require_running()
 
     def verdict(self, path: str) -> str:
         """Return the verdict on a file."""
@@ -180,37 +214,6 @@ def free_port(preferred: int) -> int:
     raise OSError("no free port")
 
 
-def wait_for(what: str, ready: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + seconds
-    while not ready():
-        if time.monotonic() > deadline:
-            sys.exit(f"{what}: not within {seconds:.0f} s")
-        time.sleep(0.2)
-
-
-@contextmanager
-def running(demo: Demo, name: str, *command: str) -> Iterator[None]:
-    """Run a program beside the demo; end it, and only it, afterwards."""
-    log = (demo.directory / f"{name}.log").open("w")
-    process = subprocess.Popen(
-        [str(Path(sys.executable).parent / command[0]), *command[1:]],
-        cwd=demo.directory,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        env={**os.environ, **demo.environment},
-        start_new_session=True,
-    )
-    try:
-        yield
-        if process.poll() is not None:
-            sys.exit(f"{name} ended by itself: see {log.name}")
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-        log.close()
-
-
 @contextmanager
 def alone(directory: Path) -> Iterator[None]:
     """Let no other demo have the folder: a new one would delete what the running one works on."""
@@ -224,10 +227,14 @@ def alone(directory: Path) -> Iterator[None]:
 
 
 def prepare(directory: Path) -> Demo:
-    """Make a fresh stage."""
-    shutil.rmtree(directory, ignore_errors=True)
+    """Make a fresh stage, in the place of an earlier one and of nothing else."""
+    if directory.exists():
+        ours = any((directory / f"{name}.passphrase").exists() for name in SECRETS)
+        if not ours and any(directory.iterdir()):
+            sys.exit(f"{directory} is no folder of an earlier demo; it was left as it is.")
+        shutil.rmtree(directory)
     directory.mkdir(parents=True)
-    for name in ("registry", "wallet"):
+    for name in SECRETS:
         secret = directory / f"{name}.passphrase"
         secret.touch(mode=0o600)
         secret.write_text(secrets.token_urlsafe(24))
