@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -256,6 +257,7 @@ class TestAnOlderDatabase:
         restorable.stop()
         shutil.rmtree(restorable.directory / "chain")
         chain_id = restorable.world.registry.context.contracts.chain_id
+        time.sleep(1.1)  # a genesis of the same second would be the same block
         restorable.world.chain = EmbeddedChain(restorable.directory / "chain", chain_id=chain_id)
         worker = Worker.embedded(restorable.world.registry, restorable.world.chain)
         with pytest.raises(ReconciliationError, match="chain_other_genesis"):
