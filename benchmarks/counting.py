@@ -23,7 +23,7 @@ class CountingProxy:
 
     def __init__(self, url: str) -> None:
         self.calls = 0
-        port = urlsplit(url).port
+        node = urlsplit(url)
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -31,7 +31,7 @@ class CountingProxy:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 request = json.loads(body)
                 proxy.calls += len(request) if isinstance(request, list) else 1
-                connection = http.client.HTTPConnection(_HOST, port)
+                connection = http.client.HTTPConnection(node.hostname or _HOST, node.port)
                 connection.request("POST", "/", body, {"content-type": "application/json"})
                 answer = connection.getresponse().read()
                 connection.close()
