@@ -19,10 +19,28 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session, SQLModel, create_engine
 
 from ecert.errors import EcertError, UnavailableError
-from registry.errors import ConflictError, RegistryError
+from registry.errors import ConflictError, RegistryError, SettingsError
 
 BUSY_SECONDS = 30
-"""How long a writer waits for another one on SQLite."""
+"""How long a writer waits for another one: on SQLite for its turn, on PostgreSQL for a row."""
+
+IDLE_SECONDS = 120
+"""After so long a server ends a transaction whose process sleeps or is cut off: its rows are
+others' to take."""
+
+CONNECTIONS = 30
+"""Connections of one process to a server; a web service has as many threads that use them."""
+
+_CONNECT_SECONDS = 5
+_SERVER_OPTIONS = {
+    "lock_timeout": f"{BUSY_SECONDS}s",
+    "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
+    # A commit must survive a power failure, whatever the server's default.
+    "synchronous_commit": "on",
+}
+_KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+_RIVALRY = frozenset({"40001", "40P01", "55P03"})
+"""SQLSTATE: serialization failure, deadlock, lock not to be had in time."""
 
 _log = logging.getLogger(__name__)
 
@@ -58,25 +76,44 @@ class Database:
     """An engine with its transactions.
 
     Args:
-        url: SQLAlchemy URL; SQLite files get WAL, foreign keys and a busy timeout.
+        url: Of a SQLite file, which gets WAL, foreign keys and a busy timeout, or of a PostgreSQL
+            server, as libpq writes it (``postgresql://user@host/name``).
+
+    Raises:
+        SettingsError: ``database_url_invalid``.
     """
 
     def __init__(self, url: str) -> None:
-        sqlite = url.startswith("sqlite")
-        arguments: dict[str, Any] = {"check_same_thread": False} if sqlite else {}
-        if sqlite:
-            _make_private(sa.make_url(url).database)
-        self.engine = create_engine(
-            url,
-            connect_args=arguments,
-            pool_pre_ping=not sqlite,
-            hide_parameters=True,  # they hold personal data, which belongs in no log
-        )
-        self._writer = self.engine
-        if sqlite:
+        parsed = _parse(url)
+        if parsed.get_backend_name() == "sqlite":
+            _make_private(parsed.database)
+            self.engine = _engine(parsed, {"check_same_thread": False})
             sa.event.listen(self.engine, "connect", _configure_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
+            self._reader = self.engine
             self._writer = self.engine.execution_options(writes=True)
+        else:
+            self.engine = _engine(
+                parsed.set(drivername="postgresql+psycopg"),
+                {
+                    "connect_timeout": _CONNECT_SECONDS,
+                    "application_name": "ecert-registry",
+                    "options": " ".join(f"-c {k}={v}" for k, v in _SERVER_OPTIONS.items()),
+                    **_KEEPALIVES,
+                },
+                pool_pre_ping=True,
+                pool_size=CONNECTIONS // 3,
+                max_overflow=CONNECTIONS - CONNECTIONS // 3,
+            )
+            self._reader = self.engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+            self._writer = self.engine
+
+    @property
+    def is_server(self) -> bool:
+        """Whether several workers may write at once: on PostgreSQL, not on SQLite."""
+        return self.engine.dialect.name == "postgresql"
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -105,7 +142,7 @@ class Database:
         Raises:
             UnavailableError: ``database_unavailable``.
         """
-        with self._open(self.engine) as session:
+        with self._open(self._reader) as session:
             yield session
 
     @contextmanager
@@ -119,6 +156,8 @@ class Database:
             # Two transactions made the same thing at once; the database let one of them.
             raise ConflictError("concurrent_change") from None
         except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) in _RIVALRY:
+                raise ConflictError("concurrent_change") from None
             raise UnavailableError("database_unavailable", reason=_reason(error)) from None
         except PoolTimeoutError:
             raise UnavailableError("database_unavailable", reason="no connection free") from None
@@ -178,6 +217,27 @@ def _flush_to(session: Session) -> sa.Connection:
 def _core(table: type[SQLModel]) -> sa.Table:
     core: sa.Table = table.__table__  # type: ignore[attr-defined]
     return core
+
+
+def _parse(url: str) -> sa.URL:
+    """Read a URL whose parts, a password perhaps among them, go into no message."""
+    try:
+        parsed = sa.make_url(url)
+        backend = parsed.get_backend_name()
+    except (sa.exc.ArgumentError, ValueError):
+        backend = ""
+    if backend not in {"sqlite", "postgresql"}:
+        raise SettingsError("database_url_invalid")
+    return parsed
+
+
+def _engine(url: sa.URL, arguments: dict[str, Any], **options: Any) -> sa.Engine:
+    return create_engine(
+        url,
+        connect_args=arguments,
+        hide_parameters=True,  # they hold personal data, which belongs in no log
+        **options,
+    )
 
 
 def _make_private(path: str | None) -> None:

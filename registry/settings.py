@@ -20,7 +20,7 @@ class Settings(BaseSettings):
         origin: The registry's bare https origin, ``iss`` of all documents.
         environment: ``development`` allows an http origin and short council delays.
         passphrase: Opens the key store; or ``passphrase_file`` names a file that holds it.
-        database_url: SQLAlchemy URL; a SQLite file in ``directory`` when not given.
+        database_url: Of a PostgreSQL server; a SQLite file in ``directory`` when not given.
         rpc_url: JSON-RPC address of a node; the embedded chain when not given.
         council_delay: Seconds that acts of the council wait, fixed when contracts are deployed.
         batch_seconds: A batch closes this long after its oldest document was signed, if not full.
@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     environment: Literal["production", "development"] = "production"
     passphrase: SecretStr | None = None
     passphrase_file: Path | None = None
-    database_url: str | None = None
+    database_url: SecretStr | None = None
     rpc_url: str | None = None
     council_delay: int = Field(default=48 * _HOUR, ge=0)
     batch_seconds: float = Field(default=3.0, ge=0)
@@ -70,8 +70,10 @@ class Settings(BaseSettings):
 
     @property
     def url(self) -> str:
-        """The database's URL."""
-        return self.database_url or f"sqlite:///{self.directory / 'registry.sqlite3'}"
+        """The database's URL; it may hold a password."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.directory / 'registry.sqlite3'}"
 
     def read_passphrase(self) -> str:
         """Return the key store's passphrase.

@@ -1,10 +1,13 @@
 """What all tests share."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.databases import BACKENDS, NewDatabase, Postgres, sqlite_in
 
 # No test asserts on a time: machines are shared. With CI set the examples are the same each run, so
 # that a red run is the change's own; elsewhere they are new each time.
@@ -24,3 +27,20 @@ def vectors() -> Path:
     if not folder:
         pytest.skip("ECERT_VECTORS is unset: no external vectors")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server, started when the first test needs it."""
+    server = Postgres()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def new_database(request: pytest.FixtureRequest) -> NewDatabase:
+    """Every test that asks for it runs on each kind of database."""
+    if request.param == "sqlite":
+        return sqlite_in
+    server: Postgres = request.getfixturevalue("postgres")
+    return lambda _: server.new_database()

@@ -16,10 +16,14 @@ from registry.errors import ReconciliationError
 _FIRST = bytes(32)
 _LOCK = 0x65636572745F6175  # any constant of this project's own
 _PAGE = 1000
+_PENDING = "audit entries to be written at the commit"
 
 
 class AuditTrail:
     """Appends entries, each with the hash of the one before.
+
+    They are written when the transaction is committed: on a server one writer at a time holds the
+    end of the trail, and nobody who holds it waits for anything else.
 
     Args:
         session: The transaction that the entry belongs to: it is recorded with the act or not at
@@ -49,13 +53,6 @@ class AuditTrail:
             department: Whose affair it is.
             **details: Numbers, codes and ids; nothing personal.
         """
-        if self._session.get_bind().dialect.name == "postgresql":
-            # One writer at a time, until its commit: the chain has no branches. (SQLite has one
-            # writer anyway.)
-            self._session.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-        last = self._session.exec(
-            select(AuditEntry.hash).order_by(col(AuditEntry.id).desc()).limit(1)
-        ).first()
         entry = AuditEntry(
             time=self._clock(),
             officer=None if actor is None else actor.id,
@@ -63,12 +60,13 @@ class AuditTrail:
             action=action,
             subject=subject[:100],
             details=details,
-            previous=last or _FIRST,
+            previous=b"",
             hash=b"",
         )
-        entry.hash = _hash(entry)
-        self._session.add(entry)
-        self._session.flush()
+        if _PENDING not in self._session.info:
+            self._session.info[_PENDING] = []
+            sa.event.listen(self._session, "before_commit", _write_pending, once=True)
+        self._session.info[_PENDING].append(entry)
 
     def page(self, *, after: int = 0, limit: int = 100) -> list[AuditEntry]:
         """Return entries in order, from the one after ``after``."""
@@ -97,6 +95,21 @@ class AuditTrail:
             after = page[-1].id or 0
             for entry in page:
                 self._session.expunge(entry)
+
+
+def _write_pending(session: Session) -> None:
+    entries: list[AuditEntry] = session.info.pop(_PENDING)
+    session.flush()
+    if session.get_bind().dialect.name == "postgresql":
+        # Until the commit, so that the chain has no branches. (SQLite has one writer anyway.)
+        session.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+    statement = select(AuditEntry.hash).order_by(col(AuditEntry.id).desc()).limit(1)
+    last = session.exec(statement).first() or _FIRST
+    for entry in entries:
+        entry.previous = last
+        entry.hash = last = _hash(entry)
+        session.add(entry)
+        session.flush()
 
 
 def _hash(entry: AuditEntry) -> bytes:

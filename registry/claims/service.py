@@ -79,6 +79,11 @@ class ClaimContent:
         """Whether every artefact is anchored."""
         return len(self.receipts) == len(self.artefacts)
 
+    @property
+    def undelivered(self) -> bool:
+        """Whether its wallet is given everything now for the first time."""
+        return self.complete and self.claim.delivered_at is None
+
 
 class ClaimService:
     """Makes claim codes and answers wallets.
@@ -169,11 +174,12 @@ class ClaimService:
             ClaimRefusedError: ``claim_keys_invalid``, ``claim_proof_invalid``; the try counts.
             ConflictError: ``document_not_valid``, ``signing_key_missing``.
         """
+        self._lock(code)
         made = self._made_before(code, holder, cards)
         if made is not None:
             return made, self._new_secret(made)
         kept = self._usable(code)
-        row = self._session.get(DocumentRecord, kept.document_id, with_for_update=True)
+        row = self._session.get(DocumentRecord, kept.document_id)
         assert row is not None  # a foreign key
         self._require_claimable(row)
         kind = self._context.catalogue.kind(row.kind)
@@ -218,12 +224,17 @@ class ClaimService:
             .order_by(col(Artefact.view).is_not(None), col(Artefact.id))
         )
         artefacts = self._session.exec(statement).all()
-        content = ClaimContent(claim, row.kind, artefacts, self._batches.receipts(artefacts))
-        if content.complete and claim.delivered_at is None:
-            self._deliver(claim, row)
-        return content
+        return ClaimContent(claim, row.kind, artefacts, self._batches.receipts(artefacts))
 
-    def _deliver(self, claim: Claim, row: DocumentRecord) -> None:
+    def deliver(self, claim_id: str) -> None:
+        """Write down that a claim's wallet has been given everything."""
+        claim = self._session.get(Claim, claim_id)
+        assert claim is not None  # its content was given
+        row = self._session.get(DocumentRecord, claim.document_id, with_for_update=True)
+        assert row is not None  # a foreign key
+        self._session.refresh(claim, with_for_update=True)
+        if claim.delivered_at is not None:
+            return
         claim.delivered_at = self._context.clock()
         if row.state == DocumentState.ANCHORED:
             row.state = DocumentState.DELIVERED
@@ -261,10 +272,15 @@ class ClaimService:
         claim.secret_hash = _hash(secret)
         return secret
 
+    def _lock(self, code: str) -> None:
+        """Lock what a code is for, then the code: whoever makes a new one does it in this order."""
+        kept = self._kept(code)
+        if kept is not None:
+            self._session.get(DocumentRecord, kept.document_id, with_for_update=True)
+            self._session.refresh(kept, with_for_update=True)
+
     def _kept(self, code: str) -> ClaimCode | None:
-        statement = (
-            select(ClaimCode).where(col(ClaimCode.code_hash) == code_hash(code)).with_for_update()
-        )
+        statement = select(ClaimCode).where(col(ClaimCode.code_hash) == code_hash(code))
         return self._session.exec(statement).first()
 
     def _usable(self, code: str) -> ClaimCode:

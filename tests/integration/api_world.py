@@ -87,7 +87,7 @@ class ApiWorld:
 
 
 @contextmanager
-def api_world(directory: Path, chain: EmbeddedChain) -> Iterator[ApiWorld]:
+def api_world(directory: Path, chain: EmbeddedChain, url: str) -> Iterator[ApiWorld]:
     port = _free_port()
     settings = Settings(
         directory=directory,
@@ -96,6 +96,7 @@ def api_world(directory: Path, chain: EmbeddedChain) -> Iterator[ApiWorld]:
         passphrase=PASSPHRASE,
         batch_seconds=0,
         council_delay=0,
+        database_url=url,
         rpc_url=chain.rpc_url,
         port=port,
         metrics_token=METRICS_TOKEN,

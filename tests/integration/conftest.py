@@ -9,6 +9,7 @@ from api_world import ApiWorld, api_world
 from ecert.errors import UnavailableError
 from networks.anvil import find_anvil
 from networks.embedded import EmbeddedChain
+from tests.databases import NewDatabase
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +32,10 @@ def chain(
 
 
 @pytest.fixture(scope="module")
-def api(chain: EmbeddedChain, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiWorld]:
+def api(
+    new_database: NewDatabase, chain: EmbeddedChain, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ApiWorld]:
     """A served registry with two departments and officers of every role."""
-    with api_world(tmp_path_factory.mktemp("registry"), chain) as world:
+    directory = tmp_path_factory.mktemp("registry")
+    with api_world(directory, chain, new_database(directory)) as world:
         yield world

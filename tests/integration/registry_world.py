@@ -62,9 +62,11 @@ class RegistryWorld:
     approver: Actor
 
     @classmethod
-    def make(cls, directory: Path, chain: EmbeddedChain, **values: object) -> "RegistryWorld":
+    def make(
+        cls, directory: Path, chain: EmbeddedChain, url: str | None = None, **values: object
+    ) -> "RegistryWorld":
         clock = values.pop("clock", unix_now)
-        settings = settings_for(directory, **values)
+        settings = settings_for(directory, database_url=url, **values)
         made = set_up(
             settings,
             [chain.rpc_url],

@@ -24,13 +24,15 @@ from registry.errors import (
     UnauthenticatedError,
 )
 from registry.outbox.models import Purpose, TransactionState
+from tests.databases import NewDatabase
 
 
 @pytest.fixture(scope="module")
 def world(
-    chain: EmbeddedChain, tmp_path_factory: pytest.TempPathFactory
+    new_database: NewDatabase, chain: EmbeddedChain, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RegistryWorld]:
-    made = RegistryWorld.make(tmp_path_factory.mktemp("registry"), chain)
+    directory = tmp_path_factory.mktemp("registry")
+    made = RegistryWorld.make(directory, chain, new_database(directory))
     made.worker.drain(seconds=30)
     yield made
     made.registry.close()
@@ -143,10 +145,12 @@ class TestIssuing:
     def test_the_audit_trail_holds_and_shows_tampering(self, world: RegistryWorld) -> None:
         with world.registry.reading() as services:
             assert services.audit.check() > 5
-            entry = services.audit.page(limit=3)[1]
-            entry.subject = "another"
-            with pytest.raises(EcertError, match="audit_broken"):
-                services.audit.check()
+        with (
+            pytest.raises(EcertError, match="audit_broken"),
+            world.registry.transaction() as services,  # which the error undoes
+        ):
+            services.audit.page(limit=3)[1].subject = "another"
+            services.audit.check()
 
 
 class TestClaims:
@@ -172,8 +176,11 @@ class TestClaims:
         with world.registry.transaction() as services:
             content = services.claims.content(claim.id, secret)
             assert content.complete
+            assert content.undelivered
+            services.claims.deliver(claim.id)
         assert {world.verdict(a) for a in content.artefacts} == {Verdict.VALID}
         with world.registry.reading() as services:
+            assert not services.claims.content(claim.id, secret).undelivered
             assert services.documents.get(world.clerk, document.id).state == DocumentState.DELIVERED
 
     def test_wrong_proofs_use_a_code_up(self, world: RegistryWorld) -> None:

@@ -16,13 +16,15 @@ from registry.claims.service import OfferedKey
 from registry.documents.models import DocumentState
 from registry.errors import ConflictError
 from registry.outbox.models import Purpose, TransactionState
+from tests.databases import NewDatabase
 
 
 @pytest.fixture(scope="module")
 def world(
-    chain: EmbeddedChain, tmp_path_factory: pytest.TempPathFactory
+    new_database: NewDatabase, chain: EmbeddedChain, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RegistryWorld]:
-    made = RegistryWorld.make(tmp_path_factory.mktemp("registry"), chain)
+    directory = tmp_path_factory.mktemp("registry")
+    made = RegistryWorld.make(directory, chain, new_database(directory))
     made.worker.drain(seconds=30)
     yield made
     made.registry.close()

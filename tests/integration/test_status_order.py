@@ -18,6 +18,7 @@ from registry.documents.models import DocumentRecord
 from registry.outbox.models import Purpose, Transaction, TransactionState
 from registry.status.models import ChangeState, StatusChange
 from registry.status.sending import queue_changes
+from tests.databases import NewDatabase
 
 BELOW = "430102"
 
@@ -38,9 +39,12 @@ def clock() -> MovableClock:
 
 
 @pytest.fixture
-def world(anvil: Path, tmp_path: Path, clock: MovableClock) -> Iterator[RegistryWorld]:
+def world(
+    anvil: Path, new_database: NewDatabase, tmp_path: Path, clock: MovableClock
+) -> Iterator[RegistryWorld]:
     del anvil
-    made = RegistryWorld.make(tmp_path, EmbeddedChain(tmp_path / "chain"), clock=clock)
+    chain = EmbeddedChain(tmp_path / "chain")
+    made = RegistryWorld.make(tmp_path, chain, new_database(tmp_path), clock=clock)
     made.worker.drain(seconds=60)
     yield made
     made.chain.close()

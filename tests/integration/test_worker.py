@@ -20,15 +20,19 @@ from registry.departments.models import AccountPurpose, DepartmentState, KeyPurp
 from registry.documents.models import ArtefactForm, DocumentRecord, DocumentState
 from registry.outbox.models import Purpose, Transaction, TransactionState
 from registry.outbox.worker import Worker
+from tests.databases import NewDatabase
 
 
 @pytest.fixture
-def make(anvil: Path, tmp_path: Path) -> Iterator[Callable[..., RegistryWorld]]:
+def make(
+    anvil: Path, new_database: NewDatabase, tmp_path: Path
+) -> Iterator[Callable[..., RegistryWorld]]:
     del anvil
     made: list[RegistryWorld] = []
 
     def factory(**values: object) -> RegistryWorld:
-        world = RegistryWorld.make(tmp_path, EmbeddedChain(tmp_path / "chain"), **values)
+        chain = EmbeddedChain(tmp_path / "chain")
+        world = RegistryWorld.make(tmp_path, chain, new_database(tmp_path), **values)
         made.append(world)
         return world
 

@@ -142,6 +142,7 @@ def test_acts_are_recorded(officers: OfficerService, operator: Actor) -> None:
     officer, _ = officers.add(operator, department="A", label="clerk", roles=[Role.CLERK])
     officers.disable(operator, officer.id)
     assert isinstance(officer, Officer)
+    officers._session.commit()
     entries = officers._audit.page()
     assert [entry.action for entry in entries] == ["officer.add", "officer.add", "officer.disable"]
     assert officers._audit.check() == 3

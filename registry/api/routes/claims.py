@@ -47,13 +47,11 @@ def claimed(edge: AnEdge, claim_id: IdPath, secret: ClaimSecret) -> ClaimAnswer:
     """Return a claim's artefacts, with receipts once they are anchored."""
     with edge.reading() as services:
         content = services.claims.content(claim_id, secret)
-        answer = _content(content)
-        delivered = not services.session.dirty
-    if not delivered:
+    if content.undelivered:
         # Wallets ask many times and are given everything once: only that has to be written down.
         with edge.writing() as services:
-            services.claims.content(claim_id, secret)
-    return answer
+            services.claims.deliver(claim_id)
+    return _content(content)
 
 
 @officers.post("/documents/{document_id}/claim-code", status_code=HTTPStatus.CREATED)
