@@ -37,6 +37,10 @@ _SERVER_OPTIONS = {
     "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
     # A commit must survive a power failure, whatever the server's default.
     "synchronous_commit": "on",
+    # A lock of a machine that has gone is free within a minute.
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
 }
 _KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 _RIVALRY = frozenset({"40001", "40P01", "55P03"})
@@ -85,13 +89,14 @@ class Database:
 
     def __init__(self, url: str) -> None:
         parsed = _parse(url)
+        self._lone: list[sa.Connection] = []
         if parsed.get_backend_name() == "sqlite":
             _make_private(parsed.database)
             self.engine = _engine(parsed, {"check_same_thread": False})
             sa.event.listen(self.engine, "connect", _configure_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
-            self._reader = self.engine
-            self._writer = self.engine.execution_options(writes=True)
+            self._reader: sa.Engine = self.engine
+            self._writer: sa.Engine = self.engine.execution_options(writes=True)
         else:
             self.engine = _engine(
                 parsed.set(drivername="postgresql+psycopg"),
@@ -167,8 +172,19 @@ class Database:
             # The file is damaged, or none of SQLite's.
             raise UnavailableError("database_unavailable", reason=_reason(error)) from None
 
+    def connection(self) -> sa.Connection:
+        """Return a connection of its own, for locks that end with it; each statement commits."""
+        made = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        made.detach()  # closed for good, not kept for others with the lock on it
+        self._lone = [*(kept for kept in self._lone if not kept.closed), made]
+        return made
+
     def dispose(self) -> None:
         """Close all connections."""
+        for connection in self._lone:
+            with contextlib.suppress(DatabaseError):
+                connection.close()
+        self._lone.clear()
         self.engine.dispose()
 
 

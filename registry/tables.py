@@ -15,7 +15,7 @@ from registry.departments.models import (
 )
 from registry.documents.models import Artefact, DocumentRecord, ImportJob
 from registry.lookups.models import LookupEntry
-from registry.outbox.models import ChainCheckpoint, ChainDeployment, Transaction
+from registry.outbox.models import ChainCheckpoint, ChainDeployment, ChainDuty, Transaction
 from registry.status.models import StatusChange, StatusList
 
 METADATA = SQLModel.metadata
@@ -28,6 +28,7 @@ __all__ = [
     "Batch",
     "ChainCheckpoint",
     "ChainDeployment",
+    "ChainDuty",
     "Claim",
     "ClaimCode",
     "Department",

@@ -12,7 +12,7 @@ from registry.batches.models import Batch, BatchState
 from registry.clock import new_id, new_ids
 from registry.context import Context
 from registry.database import insert_many, update_many
-from registry.departments.keys import KeyService
+from registry.departments.keys import KeyService, hold_keys
 from registry.departments.models import AccountPurpose
 from registry.documents.models import (
     Artefact,
@@ -39,6 +39,7 @@ def seal_waiting(session: Session, context: Context) -> int:
     waiting = select(Artefact.department).where(col(Artefact.state) == ArtefactState.SIGNED)
     sealed = 0
     for department in session.exec(waiting.distinct()).all():
+        hold_keys(session, department)
         for rows in _due(session, context, department):
             _seal(session, context, department, rows)
             sealed += 1

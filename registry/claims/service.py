@@ -22,7 +22,6 @@ from registry.batches.service import BatchService
 from registry.claims.models import Claim, ClaimCode
 from registry.context import Context
 from registry.departments.keys import KeyService
-from registry.departments.models import KeyPurpose
 from registry.documents.artefacts import keep
 from registry.documents.issuing import Issue, Signed, sign_card, sign_document
 from registry.documents.models import (
@@ -336,7 +335,7 @@ class ClaimService:
         now: int,
     ) -> None:
         service = KeyService(self._session, self._context.keystore)
-        signer = service.signer(service.signing_key(row.department, KeyPurpose.DOCUMENTS))
+        signer = service.signer(service.issuing_key(row.department))
         issue = Issue(
             self._context.settings.origin, row.department, kind, row.claims, row.valid_until
         )

@@ -8,7 +8,7 @@ from ecert.chain.node import Nodes
 from networks.embedded import EmbeddedChain
 from registry.application import Registry
 from registry.cli.session import CHAIN
-from registry.outbox.sight import EmbeddedSettlement, NetworkSettlement, Settlement
+from registry.outbox.sight import EmbeddedSettlement, NetworkSettlement, Settlement, Sight
 from registry.outbox.worker import Worker, sight_of
 from registry.settings import Settings
 from registry.setup import SetUp, set_up
@@ -66,8 +66,14 @@ def _chain(settings: Settings, stack: ExitStack) -> tuple[str, Settlement, int]:
 
 
 def _worker(registry: Registry, stack: ExitStack) -> Worker:
-    url, settlement, _ = _chain(registry.settings, stack)
-    return Worker(registry, sight_of(registry, [url]), settlement)
+    def connect() -> tuple[Sight, Settlement]:
+        url, settlement, _ = _chain(registry.settings, stack)
+        return sight_of(registry, [url]), settlement
+
+    worker = Worker(registry, connect)
+    stack.callback(worker.close)
+    worker.start()
+    return worker
 
 
 def _stop_on_signals() -> threading.Event:

@@ -10,6 +10,7 @@ from registry.chain.accounts import LocalAccount
 from registry.departments.models import (
     Account,
     AccountPurpose,
+    Department,
     KeyPurpose,
     KeyState,
     SigningKey,
@@ -107,6 +108,15 @@ class KeyService:
                 return row
         raise NotFoundError("signing_key_missing", owner=department or "-", purpose=purpose.value)
 
+    def issuing_key(self, department: str) -> SigningKey:
+        """Return the key that signs a department's documents; it is in use until the commit.
+
+        Raises:
+            NotFoundError: ``signing_key_missing``.
+        """
+        hold_keys(self._session, department)
+        return self.signing_key(department, KeyPurpose.DOCUMENTS)
+
     def signing_keys(self, purpose: KeyPurpose) -> list[SigningKey]:
         """Return all keys of the registry itself for a purpose."""
         statement = select(SigningKey).where(
@@ -129,6 +139,17 @@ class KeyService:
             KeystoreError: ``sealed_key_invalid``.
         """
         return _open_account(self._keystore, row.address, row.sealed)
+
+
+def hold_keys(session: Session, department: str, *, to_end: bool = False) -> None:
+    """Keep a department's keys as they are until the commit; many may do so at once.
+
+    What a key signed must be on its way to the chain before the key is withdrawn there, or never
+    go: who signs and who closes batches holds the keys, and who ends one (``to_end``) waits for
+    all of them. (On SQLite there is one writer anyway.) Taken before rows of artefacts are locked.
+    """
+    statement = select(Department.code).where(col(Department.code) == department)
+    session.exec(statement.with_for_update(read=not to_end)).first()
 
 
 def public_key_of(row: SigningKey) -> PublicKey:

@@ -15,7 +15,7 @@ from registry.audit.service import AuditTrail
 from registry.chain.calls import COUNCIL, ContractCall
 from registry.chain.calls import Role as ChainRole
 from registry.context import Context
-from registry.departments.keys import KeyService, public_key_of
+from registry.departments.keys import KeyService, hold_keys, public_key_of
 from registry.departments.models import (
     AccountPurpose,
     Department,
@@ -173,6 +173,8 @@ class DepartmentService:
         key = self._session.get(SigningKey, kid)
         if key is None or key.department is None:
             raise NotFoundError("signing_key_unknown", kid=kid[:43])
+        hold_keys(self._session, key.department, to_end=True)
+        self._session.refresh(key)
         by = actor.require_above(Role.CUSTODIAN, self.lineage(key.department))
         ended = (
             {KeyState.COMPROMISED}

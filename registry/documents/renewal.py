@@ -105,7 +105,9 @@ def _drop(session: Session, context: Context, batch: Batch) -> None:
             .values(state=state, batch_id=None, leaf_index=None),
             execution_options=_QUIET,
         )
-    row = session.get(Transaction, batch.transaction_id) if batch.transaction_id else None
+    row = None
+    if batch.transaction_id is not None:
+        row = session.get(Transaction, batch.transaction_id, with_for_update=True)
     left = select(Batch.id).where(
         col(Batch.transaction_id) == batch.transaction_id, col(Batch.state) == BatchState.SEALED
     )
@@ -126,7 +128,7 @@ def _renew(
     if document.status == Status.REVOKED or expired:
         return
     keys = KeyService(session, context.keystore)
-    signer = keys.signer(keys.signing_key(artefact.department, KeyPurpose.DOCUMENTS))
+    signer = keys.signer(keys.issuing_key(artefact.department))
     [entry] = StatusAllocator(session).take(artefact.department, 1)
     holder = _holder(context, artefact)
     kind = context.catalogue.kind(document.kind)

@@ -118,7 +118,7 @@ class DocumentService:
         """
         if len(document_ids) > MAX_IDS:
             raise RequestError("too_many_ids", limit=MAX_IDS)
-        for document_id in dict.fromkeys(document_ids):
+        for document_id in sorted(set(document_ids)):  # rows are locked in one order
             row = self._get(document_id)
             actor.require(Role.APPROVER, row.department)
             if row.created_by == actor.id:

@@ -88,7 +88,7 @@ def _approved(session: Session, limit: int) -> list[_Row]:
 
 def _sign(session: Session, context: Context, department: str, documents: Sequence[_Row]) -> None:
     keys = KeyService(session, context.keystore)
-    signer = keys.signer(keys.signing_key(department, KeyPurpose.DOCUMENTS))
+    signer = keys.signer(keys.issuing_key(department))
     now = context.clock()
     each = 2 if context.settings.paper_cards else 1
     entries = iter(StatusAllocator(session).take(department, each * len(documents)))

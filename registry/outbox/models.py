@@ -96,6 +96,18 @@ class ChainDeployment(SQLModel, table=True):
     """Contracts and blocks, as ``registry.chain.deploy.Deployment`` writes them."""
 
 
+class ChainDuty(SQLModel, table=True):
+    """The worker that brought database and chain together, where several work on a server."""
+
+    __tablename__ = "chain_duty"
+
+    id: int = Field(default=1, primary_key=True)
+    process: int
+    """The server's process for that worker's connection."""
+    connected_at: int = Field(sa_type=sa.BigInteger)
+    """When the connection was opened, unix microseconds: with ``process`` it names it."""
+
+
 class ChainCheckpoint(SQLModel, table=True):
     """The newest final block, with the operator's signature over it."""
 

@@ -57,8 +57,8 @@ class Transmitter:
     ) -> None:
         self._registry = registry
         self._context = registry.context
-        self._sight = sight
-        self._settlement = settlement
+        self.sight = sight
+        self.settlement = settlement
         self._hook = hook
 
     def step(self) -> bool:
@@ -151,14 +151,14 @@ class Transmitter:
     def _try(self, row: Transaction) -> tuple[str | None, int]:
         """Return why the chain would refuse a call, or the gas it needs."""
         try:
-            return None, self._sight.sender.estimate(row.account, call_of(row))
+            return None, self.sight.sender.estimate(row.account, call_of(row))
         except ChainRejectedError as error:
             return error.code, 0
 
     def _sign(self, session: Session, row: Transaction, gas: int) -> None:
         account = session.get(Account, row.account, with_for_update=True)
         assert account is not None  # a foreign key
-        prepared = self._sight.sender.prepare(
+        prepared = self.sight.sender.prepare(
             KeyService(session, self._context.keystore).local_account(account),
             call_of(row),
             DatabaseNonces(session),
@@ -187,7 +187,7 @@ class Transmitter:
 
     def _broadcast(self, row: Transaction) -> None:
         try:
-            self._sight.sender.broadcast(_prepared(row))
+            self.sight.sender.broadcast(_prepared(row))
         except ChainRejectedError as error:
             # Where the nonce is taken, what became of it is asked of the chain next.
             if error.code != "chain_nonce_taken":
@@ -201,15 +201,15 @@ class Transmitter:
             account = session.get(Account, row.account)
             assert account is not None  # a foreign key
             keys = KeyService(session, self._context.keystore)
-            filler = self._sight.sender.prepare_filler(keys.local_account(account), row.nonce)
-            self._sight.sender.broadcast(filler)
+            filler = self.sight.sender.prepare_filler(keys.local_account(account), row.nonce)
+            self.sight.sender.broadcast(filler)
             if current is not None and current.state == row.state:
                 self._fail(session, current, error.code)
 
     def _follow_all(self) -> bool:
         moved = False
         for row in self._in_state(TransactionState.BROADCAST):
-            outcome = self._sight.sender.outcome(_prepared(row))
+            outcome = self.sight.sender.outcome(_prepared(row))
             if isinstance(outcome, Mined):
                 self._mined(row, outcome)
             elif isinstance(outcome, Superseded):
@@ -225,7 +225,7 @@ class Transmitter:
         return moved
 
     def _mined(self, row: Transaction, outcome: Mined) -> None:
-        header = self._sight.nodes.header(outcome.block_number)
+        header = self.sight.nodes.header(outcome.block_number)
         self._set(
             row,
             state=TransactionState.MINED,
@@ -240,7 +240,7 @@ class Transmitter:
         if not mined:
             return False
         self._hook("before-settle")
-        final = self._settlement.settle()
+        final = self.settlement.settle()
         self._hook("settled")
         certain = [row for row in mined if self._certain(row, final)]
         with self._registry.database.transaction() as session:
@@ -265,7 +265,7 @@ class Transmitter:
         Between mining and settling the chain may have died and come back without the block, and
         another may have taken its number.
         """
-        outcome = self._sight.sender.outcome(_prepared(row))
+        outcome = self.sight.sender.outcome(_prepared(row))
         if isinstance(outcome, Mined) and outcome.block_number <= final.number:
             if outcome.block_number != row.block:
                 self._mined(row, outcome)

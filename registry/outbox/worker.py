@@ -23,6 +23,7 @@ from registry.documents.renewal import mark_stale, renew_stale
 from registry.documents.signing import sign_approved
 from registry.errors import ConflictError
 from registry.outbox.checkpoints import keep_checkpoint
+from registry.outbox.duty import duty_of
 from registry.outbox.models import ChainCheckpoint
 from registry.outbox.reconciliation import reconcile
 from registry.outbox.refusals import mend_refused
@@ -41,29 +42,27 @@ _PASSING = (UnavailableError, ConflictError)
 _log = logging.getLogger(__name__)
 
 
+Connect = Callable[[], tuple[Sight, Settlement]]
+"""Opens the chain, for the worker whose duty it is; called again after a failure."""
+
+
 class Worker:
-    """Runs the pipeline.
+    """Runs the pipeline; one of several where the database is a server.
 
     Args:
         registry: Database and context.
-        sight: Sends to the chain and reads it.
-        settlement: Makes blocks final.
+        connect: See ``Connect``.
         hook: Told each point that is passed; does nothing outside tests.
     """
 
     def __init__(
-        self,
-        registry: Registry,
-        sight: Sight,
-        settlement: Settlement,
-        *,
-        hook: Hook = lambda _: None,
+        self, registry: Registry, connect: Connect, *, hook: Hook = lambda _: None
     ) -> None:
         self._registry = registry
-        self._sight = sight
-        self._settlement = settlement
+        self._connect = connect
         self._hook = hook
-        self._transmitter = Transmitter(registry, sight, settlement, hook)
+        self._duty = duty_of(registry.database)
+        self._transmitter: Transmitter | None = None
         self._reconciled = False
         self._mended_at = 0.0
         self._failures = 0
@@ -74,13 +73,23 @@ class Worker:
     ) -> "Worker":
         """Return a worker on an embedded chain that this process runs."""
         sight = sight_of(registry, [chain.rpc_url])
-        return cls(registry, sight, EmbeddedSettlement(chain), hook=hook)
+        return cls(registry, lambda: (sight, EmbeddedSettlement(chain)), hook=hook)
 
     @classmethod
-    def network(cls, registry: Registry, urls: list[str]) -> "Worker":
+    def network(
+        cls, registry: Registry, urls: list[str], *, hook: Hook = lambda _: None
+    ) -> "Worker":
         """Return a worker on a network of nodes."""
         sight = sight_of(registry, urls)
-        return cls(registry, sight, NetworkSettlement(sight.nodes))
+        return cls(registry, lambda: (sight, NetworkSettlement(sight.nodes)), hook=hook)
+
+    def start(self) -> None:
+        """Open the chain if that is this worker's duty, so that what is wrong shows at once.
+
+        Raises:
+            EcertError: The chain cannot be opened.
+        """
+        self._on_duty()
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set; wait where there is nothing to do or nothing answers."""
@@ -91,6 +100,10 @@ class Worker:
                     stop.wait(pause)
             except _PASSING as error:
                 stop.wait(self._after(error))
+
+    def close(self) -> None:
+        """Let another worker have the duty to talk to the chain."""
+        self._duty.release()
 
     def drain(self, *, seconds: float) -> None:
         """Work until nothing is left to do now: for commands that wait for their result.
@@ -128,21 +141,49 @@ class Worker:
             UnavailableError: Chain or database do not answer.
             ReconciliationError: This is not the registry's chain.
         """
-        if self._settlement.recover():
+        chain = self._on_duty()
+        if chain is None:
             self._reconciled = False
-        if not self._reconciled:
-            reconcile(self._registry, self._sight, self._settlement)
-            self._reconciled = True
-            self._hook("reconciled")
-        worked = self._in_transaction("changes-queued", queue_changes)
-        worked = self._renew() or worked
-        worked = self._sign() or worked
-        worked = self._in_transaction("sealed", _seal) or worked
-        worked = self._transmitter.step() or worked
-        self._mend()
-        self._heartbeat()
+            worked = self._duty.may_sign() and self._make()
+        else:
+            self._bring_together(chain)
+            # Changes of one entry keep their order only if one worker queues them.
+            worked = self._in_transaction("changes-queued", queue_changes)
+            self._in_transaction("dropped", mark_stale)
+            worked = self._make() or worked
+            worked = chain.step() or worked
+            self._mend(chain)
+            self._heartbeat(chain)
         self._failures = 0
         return worked
+
+    def _on_duty(self) -> Transmitter | None:
+        """Return what talks to the chain, if that is this worker's duty now."""
+        if not self._duty.take():
+            return None
+        if self._transmitter is None:
+            try:
+                sight, settlement = self._connect()
+            except EcertError:
+                self._duty.release()  # perhaps another one can
+                raise
+            self._transmitter = Transmitter(self._registry, sight, settlement, self._hook)
+        return self._transmitter
+
+    def _bring_together(self, chain: Transmitter) -> None:
+        if chain.settlement.recover():
+            self._reconciled = False
+        if not self._reconciled:
+            reconcile(self._registry, chain.sight, chain.settlement)
+            self._duty.confirm()
+            self._reconciled = True
+            self._hook("reconciled")
+
+    def _make(self) -> bool:
+        """Sign and close batches: what any number of workers do at once."""
+        worked = self._renew()
+        worked = self._sign() or worked
+        return self._in_transaction("sealed", _seal) or worked
 
     def _sign(self) -> bool:
         chunk = self._registry.settings.sign_chunk
@@ -156,7 +197,6 @@ class Worker:
 
     def _renew(self) -> bool:
         chunk = self._registry.settings.sign_chunk
-        self._in_transaction("dropped", mark_stale)
         return self._in_transaction(
             "renewed", lambda session, context: renew_stale(session, context, chunk)
         )
@@ -170,19 +210,19 @@ class Worker:
             self._hook(name)
         return count > 0
 
-    def _mend(self) -> None:
+    def _mend(self, chain: Transmitter) -> None:
         if time.monotonic() >= self._mended_at + _MEND_SECONDS:
-            mend_refused(self._registry, self._sight)
+            mend_refused(self._registry, chain.sight)
             self._mended_at = time.monotonic()
 
-    def _heartbeat(self) -> None:
+    def _heartbeat(self, chain: Transmitter) -> None:
         """Sign the checkpoint again, so that verifiers see that nothing newer is withheld."""
         context = self._registry.context
         with self._registry.database.reading() as session:
             row = session.get(ChainCheckpoint, 1)
         due = 0 if row is None else row.time + self._registry.settings.heartbeat_seconds
         if context.clock() >= due:
-            final = self._settlement.settle()
+            final = chain.settlement.settle()
             with self._registry.database.transaction() as session:
                 keep_checkpoint(session, context, final)
 

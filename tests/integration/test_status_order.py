@@ -65,7 +65,9 @@ def on_chain(world: RegistryWorld, document: DocumentRecord) -> set[Status]:
         assert artefact.status_list is not None
         assert artefact.status_index is not None
         entry = (artefact.status_list, artefact.status_index)
-        found.add(Status(world.worker._sight.inspect(document.department, entry=entry).status))
+        found.add(
+            Status(world.worker._transmitter.sight.inspect(document.department, entry=entry).status)
+        )
     return found
 
 

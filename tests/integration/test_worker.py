@@ -147,7 +147,7 @@ def test_what_no_node_takes_is_given_up_without_a_gap(
 ) -> None:
     world = make()
     world.worker.drain(seconds=30)
-    sender = world.worker._sight.sender
+    sender = world.worker._transmitter.sight.sender
     monkeypatch.setattr(type(sender), "estimate", lambda *_: 1 << 40)  # beyond any block
     job = world.import_rows(1, seed=3)
     world.approve(job)
@@ -208,6 +208,7 @@ def test_a_full_batch_closes_at_once_and_others_wait_their_time(
 def test_a_second_worker_does_no_harm(make: Callable[..., RegistryWorld]) -> None:
     world = make(poll_seconds=0.01)
     world.worker.drain(seconds=30)
+    world.worker.close()
     stop = threading.Event()
     workers = [Worker.embedded(world.registry, world.chain) for _ in range(2)]
     threads = [threading.Thread(target=worker.run, args=(stop,)) for worker in workers]
