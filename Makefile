@@ -9,7 +9,7 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 pytho
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export HARDHAT_DISABLE_TELEMETRY_PROMPT = true
 
-.PHONY: demo test bench setup contracts lock check-python clean
+.PHONY: demo test bench soak setup contracts lock check-python clean
 
 demo: $(STAMP)/run $(STAMP)/npm-run  ## issue, anchor, hold, show, verify, revoke; then serve
 	@$(BIN)/python -m samples.demo --directory build/demo $(if $(ONCE),--once)
@@ -24,6 +24,9 @@ test: setup  ## everything: lint, types, architecture, contracts, pytest
 
 bench: setup  ## the figures of docs/benchmarks.md, beside the peers', in one run
 	@$(BIN)/python -m benchmarks
+
+soak: setup  ## a thousand kills; SOAK_ARGS="--kills N --seed N"
+	@$(BIN)/python tests/integration/soak.py $(SOAK_ARGS)
 
 setup: $(STAMP)/dev $(STAMP)/npm-dev  ## all that tests need
 

@@ -10,6 +10,7 @@ from ecert import limits
 from ecert.client.home import read_file, write_file
 from ecert.document import SUFFIX
 from ecert.status import Status
+from registry.application import Registry
 from registry.cli.session import acting, opened
 from registry.documents.delivery import document_file, paper_input
 from registry.documents.importing import read_import
@@ -165,10 +166,33 @@ def export(
 
 
 @app.command()
-def audit() -> None:
-    """Check the chain of audit entries. 核对审计记录。"""
-    with opened() as registry, registry.reading() as services:
-        print(f"{services.audit.check()} 条记录完好 entries intact")
+def audit(
+    chain: Annotated[
+        bool, typer.Option("--chain", help="Compare everything with the chain, too. 与链核对。")
+    ] = False,
+) -> None:
+    """Check the chain of audit entries, or database against chain. 核对审计记录。"""
+    with opened() as registry:
+        with registry.reading() as services:
+            print(f"{services.audit.check()} 条记录完好 entries intact")
+        if chain:
+            _audit_chain(registry)
+
+
+def _audit_chain(registry: Registry) -> None:
+    from registry.cli.running import nodes_of  # noqa: PLC0415  # loads what talks to the chain
+    from registry.outbox.comparison import compare  # noqa: PLC0415
+
+    found = compare(registry, nodes_of(registry.settings))
+    print(f"{found.issued} 份已签发 issued, {found.anchored} 份已上链 anchored")
+    print(f"{found.lost} 份丢失 lost, {found.doubled} 份重复 doubled")
+    print(f"{found.roots} 个批次根 roots, {found.withdrawals} 项状态变更 changes of status")
+    for finding in found.findings:
+        print(f"{finding.code}\n    {finding.message('zh')}\n    {finding.message('en')}")
+    if found.findings_left_out:
+        print(f"另有 {found.findings_left_out} 项 more")
+    if found.findings:
+        raise typer.Exit(1)
 
 
 def _problem(problem: dict[str, Any]) -> str:

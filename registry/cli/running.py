@@ -5,7 +5,7 @@ import threading
 from contextlib import ExitStack
 
 from ecert.chain.node import Nodes
-from networks.embedded import EmbeddedChain
+from networks.embedded import EmbeddedChain, endpoint
 from registry.application import Registry
 from registry.cli.session import CHAIN
 from registry.outbox.sight import EmbeddedSettlement, NetworkSettlement, Settlement, Sight
@@ -63,6 +63,15 @@ def _chain(settings: Settings, stack: ExitStack) -> tuple[str, Settlement, int]:
         return chain.rpc_url, EmbeddedSettlement(chain), chain.chain_id
     nodes = Nodes([settings.rpc_url])
     return settings.rpc_url, NetworkSettlement(nodes), nodes.chain_id()
+
+
+def nodes_of(settings: Settings) -> Nodes:
+    """Return the nodes of a registry's chain; an embedded one is run by another process.
+
+    Raises:
+        UnavailableError: ``chain_not_started``.
+    """
+    return Nodes([settings.rpc_url or endpoint(settings.directory / CHAIN)])
 
 
 def _worker(registry: Registry, stack: ExitStack) -> Worker:

@@ -1,41 +1,74 @@
-"""A worker in a process of its own, killed by SIGKILL at a named point: run by the crash tests.
+"""A worker in a process of its own, for tests that kill it or what it stands on at a named point.
 
-    python pipeline_process.py DIRECTORY POINT TIMES [chain]
+    python pipeline_process.py '{"directory": …, "url": …, "point": …, "times": …, "victim": …}'
 
-Works until nothing is left to do, unless POINT is passed for the TIMES-th time: then the process
-kills itself, or with ``chain`` the node under it.
+Works until nothing is left to do, unless the point is passed for the given time. Then it kills
+itself (``worker``), the node (``chain``) or both; or it says so (``database``), and goes on when
+whoever started it has killed that.
 """
 
+import json
 import os
 import signal
 import sys
 from pathlib import Path
 
-from registry_world import settings_for
-
+import networks.embedded
 from networks.embedded import EmbeddedChain
 from registry.application import Registry
 from registry.outbox.worker import Worker
+from tests.integration.registry_world import settings_for
+
+HALF_WRITTEN = "snapshot-half-written"
+"""The point within writing the chain's snapshot, which the worker has no name for."""
 
 
-def main(directory: Path, point: str, times: int, victim: str) -> None:
+class Killer:
+    """Counts passes of the point, and does what is to be done there."""
+
+    def __init__(self, chain: EmbeddedChain, point: str, times: int, victim: str) -> None:
+        self._chain, self._point, self._victim = chain, point, victim
+        self._left = times
+
+    def __call__(self, point: str) -> None:
+        if point != self._point:
+            return
+        self._left -= 1
+        if self._left:
+            return
+        if self._victim in ("chain", "both"):
+            os.kill(self._chain.pid or os.getpid(), signal.SIGKILL)
+        if self._victim in ("worker", "both"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self._victim == "database":
+            print("passed", flush=True)
+            sys.stdin.readline()
+
+
+def write_in_halves(killer: Killer) -> None:
+    """Let the snapshot be written as by a process that may die in the middle of it."""
+    whole = networks.embedded.write_durably
+
+    def write(path: Path, data: bytes) -> None:
+        if path.name == "state.json":
+            with path.with_name(path.name + ".new").open("wb") as file:
+                file.write(data[: len(data) // 2])
+            killer(HALF_WRITTEN)
+        whole(path, data)
+
+    networks.embedded.write_durably = write
+
+
+def main(directory: Path, url: str, point: str, times: int, victim: str) -> None:
     with EmbeddedChain(directory / "chain") as chain:
-        passed = 0
-
-        def hook(name: str) -> None:
-            nonlocal passed
-            if name != point:
-                return
-            passed += 1
-            if passed == times:
-                pid = chain.pid if victim == "chain" else os.getpid()
-                os.kill(pid or os.getpid(), signal.SIGKILL)
-
-        registry = Registry.open(settings_for(directory))
-        worker = Worker.embedded(registry, chain, hook=hook)
-        worker.drain(seconds=60)
+        killer = Killer(chain, point, times, victim)
+        write_in_halves(killer)
+        registry = Registry.open(settings_for(directory, database_url=url))
+        worker = Worker.embedded(registry, chain, hook=killer)
+        worker.drain(seconds=120)
         registry.close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), (*sys.argv, "worker")[4])
+    told = json.loads(sys.argv[1])
+    main(Path(told["directory"]), told["url"], told["point"], told["times"], told["victim"])
