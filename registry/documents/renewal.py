@@ -129,7 +129,7 @@ def _renew(
         return
     keys = KeyService(session, context.keystore)
     signer = keys.signer(keys.issuing_key(artefact.department))
-    [entry] = StatusAllocator(session).take(artefact.department, 1)
+    [entry] = StatusAllocator(session).take_apart(artefact.department, 1)
     holder = _holder(context, artefact)
     kind = context.catalogue.kind(document.kind)
     until = document.valid_until

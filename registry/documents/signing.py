@@ -91,7 +91,7 @@ def _sign(session: Session, context: Context, department: str, documents: Sequen
     signer = keys.signer(keys.issuing_key(department))
     now = context.clock()
     each = 2 if context.settings.paper_cards else 1
-    entries = iter(StatusAllocator(session).take(department, each * len(documents)))
+    entries = iter(StatusAllocator(session).take_apart(department, each * len(documents)))
     made: list[tuple[str, Signed]] = []
     signed: list[dict[str, Any]] = []
     rejected: list[dict[str, Any]] = []

@@ -41,6 +41,20 @@ class StatusAllocator:
             current.next = end
         return taken
 
+    def take_apart(self, department: str, count: int) -> list[tuple[int, int]]:
+        """Return ``count`` fresh (list, index) for a transaction that takes long.
+
+        On a server they are taken in a transaction of their own, so that whoever signs many
+        documents keeps nobody waiting; entries of a transaction that fails are then never used.
+        """
+        bind = self._session.get_bind()
+        if bind.dialect.name != "postgresql":
+            return self.take(department, count)
+        with Session(bind) as own:
+            taken = StatusAllocator(own).take(department, count)
+            own.commit()
+        return taken
+
     def _newest(self, department: str) -> StatusList | None:
         statement = (
             select(StatusList)
