@@ -52,6 +52,19 @@ class Postgres:
         self._execute(f'CREATE DATABASE "{name}"')
         return sa.make_url(self._url).set(database=name).render_as_string(hide_password=False)
 
+    def copy(self, url: str) -> str:
+        """Copy a database that nobody is connected to; return the copy's URL."""
+        self._made += 1
+        source, name = sa.make_url(url).database, f"ecert_{os.getpid()}_{self._made}"
+        self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
+        return sa.make_url(url).set(database=name).render_as_string(hide_password=False)
+
+    def replace(self, url: str, by: str) -> None:
+        """Let a database be as another one is; nobody is connected to either."""
+        name, source = sa.make_url(url).database, sa.make_url(by).database
+        self._execute(f'DROP DATABASE "{name}"')
+        self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
+
     def kill(self) -> None:
         """Kill all of it at once, as a power failure does, and wait until it is gone."""
         assert self._server is not None

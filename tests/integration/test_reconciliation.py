@@ -4,7 +4,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -35,6 +35,7 @@ from registry.outbox.adoption import SKIPPED_LISTS
 from registry.outbox.models import Transaction, TransactionState
 from registry.outbox.worker import Worker
 from registry.status.models import ChangeState, StatusChange
+from tests.databases import BACKENDS, Postgres, sqlite_in
 
 
 class MovableClock:
@@ -54,6 +55,9 @@ class Restorable:
     directory: Path
     clock: MovableClock
     world: RegistryWorld
+    url: str
+    postgres: Postgres | None
+    copies: dict[str, str] = field(default_factory=dict)
 
     def start(self) -> None:
         """Open chain and worker anew, as after a restart."""
@@ -69,6 +73,9 @@ class Restorable:
         target = self.directory / "saved" / name
         target.mkdir(parents=True)
         shutil.copy(self.directory / "chain" / "state.json", target)
+        if self.postgres is not None:
+            self.copies[name] = self.postgres.copy(self.url)
+            return
         with sqlite3.connect(self.directory / "registry.sqlite3") as source:
             source.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         source.close()
@@ -79,18 +86,24 @@ class Restorable:
         shutil.copy(saved, self.directory / "chain" / "state.json")
 
     def restore_database(self, name: str) -> None:
+        if self.postgres is not None:
+            self.postgres.replace(self.url, self.copies[name])
+            return
         for left in ("registry.sqlite3-wal", "registry.sqlite3-shm"):
             (self.directory / left).unlink(missing_ok=True)
         saved = self.directory / "saved" / name / "registry.sqlite3"
         shutil.copy(saved, self.directory / "registry.sqlite3")
 
 
-@pytest.fixture
-def restorable(anvil: Path, tmp_path: Path) -> Iterator[Restorable]:
+@pytest.fixture(params=BACKENDS)
+def restorable(anvil: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Restorable]:
     del anvil
     clock = MovableClock()
     chain = EmbeddedChain(tmp_path / "chain")
-    made = Restorable(tmp_path, clock, RegistryWorld.make(tmp_path, chain, clock=clock))
+    server = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+    url = sqlite_in(tmp_path) if server is None else server.new_database()
+    world = RegistryWorld.make(tmp_path, chain, url, clock=clock)
+    made = Restorable(tmp_path, clock, world, url, server)
     made.world.worker.drain(seconds=60)
     yield made
     made.stop()
