@@ -235,6 +235,16 @@ def _core(table: type[SQLModel]) -> sa.Table:
     return core
 
 
+def without_password(url: str) -> str:
+    """Return a database's URL without the password that it may hold.
+
+    Raises:
+        SettingsError: ``database_url_invalid``.
+    """
+    parsed = _parse(url).difference_update_query(["password"])
+    return parsed._replace(password=None).render_as_string(hide_password=False)
+
+
 def _parse(url: str) -> sa.URL:
     """Read a URL whose parts, a password perhaps among them, go into no message."""
     try:

@@ -57,6 +57,10 @@ def init(
     council_delay: Annotated[
         int | None, typer.Option(help="Seconds that the council's acts wait. 理事会行为延迟。")
     ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(help="postgresql://user@host/name; SQLite if not given. 数据库地址。"),
+    ] = None,
     rpc: Annotated[
         str | None, typer.Option(help="A node; an embedded chain if not given. 链节点。")
     ] = None,
@@ -73,6 +77,7 @@ def init(
     chosen = settings(
         origin=origin,
         council_delay=council_delay,
+        database_url=database,
         rpc_url=rpc,
         environment="development" if development else None,
         host=host,

@@ -13,6 +13,7 @@ from ecert.errors import MalformedError
 from ecert.limits import KIB
 from registry.access.actor import Actor
 from registry.application import Registry
+from registry.database import without_password
 from registry.errors import SettingsError, UnauthenticatedError
 from registry.services import Services
 from registry.settings import Settings, load_settings
@@ -20,8 +21,12 @@ from registry.settings import Settings, load_settings
 _FILE = "settings.json"
 CHAIN = "chain"
 """The folder of the embedded chain, within the registry's."""
-KEPT = ("origin", "environment", "council_delay", "rpc_url", "host", "port", "batch_seconds")
-"""Settings that ``init`` keeps in the directory; none is a secret. The environment goes before."""
+KEPT = (
+    *("origin", "environment", "council_delay", "database_url", "rpc_url"),
+    *("host", "port", "batch_seconds"),
+)
+"""Settings that ``init`` keeps in the directory, without the database's password: that comes from
+the environment or libpq's own password file. The environment goes before."""
 
 
 class Options:
@@ -53,6 +58,8 @@ def settings(**given: object) -> Settings:
 def keep_settings(chosen: Settings) -> None:
     """Keep what later commands need to know again."""
     values = chosen.model_dump(mode="json", include=set(KEPT), exclude_none=True)
+    if chosen.database_url is not None:
+        values["database_url"] = without_password(chosen.database_url.get_secret_value())
     write_file(Options.directory / _FILE, json.dumps(values, indent=2).encode())
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -117,16 +118,24 @@ class Running:
 def office(anvil: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """A registry that was made and runs, with a department and its officers."""
     assert anvil
+    with running_office(tmp_path_factory.mktemp("office") / "registry") as made:
+        yield made
+
+
+@contextmanager
+def running_office(directory: Path, *options: str) -> Iterator[Office]:
+    """Make a registry with these options of ``init`` and let it run."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("REGISTRY_")]:
             patch.delenv(name)
-        office = Office(tmp_path_factory.mktemp("office") / "registry")
+        office = Office(directory)
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
         office.origin = f"http://127.0.0.1:{port}"
         printed = office.done(
             None, "init", "--development", "--origin", office.origin,
             "--port", str(port), "--council-delay", "0", "--batch-seconds", "0",
+            *options,
         )  # fmt: skip
         assert "AnchorRegistry" in printed
         office.tokens["operator"] = printed.splitlines()[-1]

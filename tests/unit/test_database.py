@@ -11,9 +11,10 @@ from sqlmodel import select, text
 
 from ecert.errors import UnavailableError
 from registry.clock import new_ids
-from registry.database import Database
+from registry.database import Database, without_password
 from registry.departments.models import Department
-from registry.errors import ClaimRefusedError, ConflictError
+from registry.errors import ClaimRefusedError, ConflictError, SettingsError
+from registry.settings import load_settings
 from registry.tables import METADATA
 
 
@@ -124,3 +125,19 @@ def test_ids_ascend_and_never_repeat() -> None:
     ids = [one for _ in range(50) for one in new_ids(100)]
     assert len(set(ids)) == 5000
     assert all(len(one) == 32 for one in ids)
+
+
+@pytest.mark.parametrize("url", ["mysql://host/name", "registry.sqlite3", "", "postgresql://[::1"])
+def test_what_names_no_usable_database_is_refused_without_being_repeated(url: str) -> None:
+    with pytest.raises(SettingsError, match="database_url_invalid") as caught:
+        Database(url)
+    assert caught.value.details == {}
+
+
+def test_a_url_is_kept_without_its_password() -> None:
+    secret = "postgresql://ecert:hush@db.internal/ecert?password=hush&sslmode=require"
+    assert without_password(secret) == "postgresql://ecert@db.internal/ecert?sslmode=require"
+    settings = load_settings(
+        directory=Path(), origin="https://registry.example", database_url=secret
+    )
+    assert "hush" not in repr(settings) + settings.model_dump_json()
