@@ -167,8 +167,8 @@ class Database:
         except PoolTimeoutError:
             raise UnavailableError("database_unavailable", reason="no connection free") from None
         except DatabaseError as error:
-            if type(error) is not DatabaseError:  # its subclasses: a fault of request or program
-                raise
+            if type(error) is not DatabaseError:  # its subclasses: a fault of the program
+                raise _without_values(error) from None
             # The file is damaged, or none of SQLite's.
             raise UnavailableError("database_unavailable", reason=_reason(error)) from None
 
@@ -186,6 +186,15 @@ class Database:
                 connection.close()
         self._lone.clear()
         self.engine.dispose()
+
+
+def _without_values(error: DatabaseError) -> Exception:
+    """Return what is safe to be written down: a server's messages repeat the values they refuse."""
+    state = getattr(error.orig, "sqlstate", None)
+    if state is None:
+        return error
+    fault = RuntimeError(f"{type(error.orig).__name__} ({state})")
+    return fault.with_traceback(error.__traceback__)
 
 
 def _reason(error: DatabaseError) -> str:

@@ -10,10 +10,11 @@ from alembic.script import ScriptDirectory
 from registry.database import Database
 from registry.migrations import NEWEST, revision_of, upgrade
 from registry.tables import METADATA
+from tests.databases import NewDatabase
 
 
-def test_models_are_what_the_migrations_make(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'registry.sqlite3'}")
+def test_models_are_what_the_migrations_make(new_database: NewDatabase, tmp_path: Path) -> None:
+    database = Database(new_database(tmp_path))
     upgrade(database)
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
@@ -22,8 +23,10 @@ def test_models_are_what_the_migrations_make(tmp_path: Path) -> None:
     database.dispose()
 
 
-def test_the_newest_revision_is_the_one_that_the_program_expects(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'registry.sqlite3'}")
+def test_the_newest_revision_is_the_one_that_the_program_expects(
+    new_database: NewDatabase, tmp_path: Path
+) -> None:
+    database = Database(new_database(tmp_path))
     with database.engine.connect() as connection:
         assert revision_of(connection) is None
     upgrade(database)
@@ -34,8 +37,8 @@ def test_the_newest_revision_is_the_one_that_the_program_expects(tmp_path: Path)
     database.dispose()
 
 
-def test_upgrading_twice_changes_nothing(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'registry.sqlite3'}")
+def test_upgrading_twice_changes_nothing(new_database: NewDatabase, tmp_path: Path) -> None:
+    database = Database(new_database(tmp_path))
     upgrade(database)
     upgrade(database)
     database.dispose()

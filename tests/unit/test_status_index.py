@@ -1,6 +1,7 @@
 """Status entries: random, never twice, many at once, in lists that are never full."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,11 +13,12 @@ from registry.departments.models import Department
 from registry.status.lists import USABLE, StatusAllocator, permutation
 from registry.status.models import StatusList
 from registry.tables import METADATA
+from tests.databases import NewDatabase
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(f"sqlite:///{tmp_path / 'registry.sqlite3'}")
+def database(new_database: NewDatabase, tmp_path: Path) -> Iterator[Database]:
+    made = Database(new_database(tmp_path))
     METADATA.create_all(made.engine)
     with made.transaction() as session:
         for code in ("A", "B"):
@@ -88,3 +90,25 @@ def test_an_order_is_a_permutation_and_depends_on_its_seed_alone() -> None:
     permutation.cache_clear()
     assert permutation(bytes(32)) == first
     assert permutation(b"\1" * 32) != first
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_many_take_at_once(database: Database, apart: bool) -> None:
+    """None twice, and none of those who take apart waits for one who has not ended."""
+
+    def take_some(_: int) -> list[tuple[int, int]]:
+        with database.transaction() as session:
+            allocator = StatusAllocator(session)
+            return (allocator.take_apart if apart else allocator.take)("A", 50)
+
+    take(database, "A", 1)  # the list is there
+    with ThreadPoolExecutor(4) as pool:
+        if apart and database.is_server:
+            with database.transaction() as session:
+                first = StatusAllocator(session).take_apart("A", 50)
+                others = list(pool.map(take_some, range(4)))
+            taken = [first, *others]
+        else:
+            taken = list(pool.map(take_some, range(5)))
+    given = [entry for entries in taken for entry in entries]
+    assert len(given) == len(set(given)) == 250
