@@ -65,6 +65,7 @@ class Crashing:
         self.directory, self.url, self.postgres = directory, url, postgres
         self.seed = 0
         self.revoked: list[str] = []
+        self._withdrawn = ""
         with EmbeddedChain(directory / "chain") as chain:
             self.world = RegistryWorld.make(directory, chain, url)
             self.world.worker.drain(seconds=60)
@@ -76,14 +77,15 @@ class Crashing:
         job = self.world.import_rows(ROWS, seed=1000 + self.seed)
         self.world.approve(job)
         with self.world.registry.transaction() as services:
-            known = services.documents.page(
-                self.world.clerk, department=DEPARTMENT, state=DocumentState.ANCHORED, limit=500
-            )
-            fit = [row.id for row in known if row.status == 0]
+            fit = services.documents.page(
+                self.world.clerk, department=DEPARTMENT, state=DocumentState.ANCHORED,
+                after=self._withdrawn, limit=2,
+            )  # fmt: skip
             if len(fit) > 1:
-                services.statuses.revoke(self.world.approver, fit[0], "test")
-                services.statuses.suspend(self.world.approver, fit[1], "test")
-                self.revoked.append(fit[0])
+                services.statuses.revoke(self.world.approver, fit[0].id, "test")
+                services.statuses.suspend(self.world.approver, fit[1].id, "test")
+                self.revoked.append(fit[0].id)
+                self._withdrawn = fit[1].id
 
     def run(self, kill: Kill) -> bool:
         """Let a worker work until the kill, or until nothing is left; tell whether anything died.
