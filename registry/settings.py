@@ -1,10 +1,10 @@
 """What a deployment chooses, read from ``REGISTRY_*``: production by default, no secret default."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from registry.errors import SettingsError
 
@@ -21,7 +21,9 @@ class Settings(BaseSettings):
         environment: ``development`` allows an http origin and short council delays.
         passphrase: Opens the key store; or ``passphrase_file`` names a file that holds it.
         database_url: Of a PostgreSQL server; a SQLite file in ``directory`` when not given.
-        rpc_url: JSON-RPC address of a node; the embedded chain when not given.
+        rpc_urls: JSON-RPC addresses of the chain's nodes, the preferred one first, in the
+            environment separated by commas; the embedded chain when there is none.
+        rpc_url: The same for one node, as it was called first.
         council_delay: Seconds that acts of the council wait, fixed when contracts are deployed.
         batch_seconds: A batch closes this long after its oldest document was signed, if not full.
         batch_leaves: A batch closes when it has this many leaves.
@@ -46,6 +48,7 @@ class Settings(BaseSettings):
     passphrase: SecretStr | None = None
     passphrase_file: Path | None = None
     database_url: SecretStr | None = None
+    rpc_urls: Annotated[tuple[str, ...], NoDecode] = ()
     rpc_url: str | None = None
     council_delay: int = Field(default=48 * _HOUR, ge=0)
     batch_seconds: float = Field(default=3.0, ge=0)
@@ -67,6 +70,18 @@ class Settings(BaseSettings):
         if self.environment == "production" and not self.origin.startswith("https://"):
             raise ValueError("origin must be https in production")
         return self
+
+    @field_validator("rpc_urls", mode="before")
+    @classmethod
+    def _separated(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Addresses of the chain's nodes; none with the embedded chain."""
+        return self.rpc_urls or ((self.rpc_url,) if self.rpc_url else ())
 
     @property
     def url(self) -> str:

@@ -3,12 +3,12 @@
 Every step finds what an interrupted run left and goes on from there.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlmodel import Session, select
 
-from ecert.chain.node import Nodes
+from ecert.errors import UnavailableError
 from ecert.keystore import Cost, Keystore
 from ecert.kinds import Catalogue
 from ecert.trust import Engine
@@ -49,7 +49,7 @@ class SetUp:
 
 def set_up(
     settings: Settings,
-    urls: list[str],
+    urls: Sequence[str],
     settlement: Settlement,
     *,
     chain_id: int,
@@ -84,16 +84,19 @@ def set_up(
         deployer = keys.local_account(keys.own_account(None, AccountPurpose.DEPLOYER))
         council = keys.own_account(None, AccountPurpose.COUNCIL).address
         _registry_keys(keys)
-    sender, nodes = Sender(RpcPool(urls, chain_id)), Nodes(urls)
+    sender = Sender(RpcPool(urls, chain_id))
     with database.reading() as session:
         row = session.get(ChainDeployment, 1)
     if row is None:
+        genesis = sender.header(0)
+        if genesis is None:
+            raise UnavailableError("rpc_block_absent", block=0)
         made = deploy(
             sender, deployer, council=council, delay=settings.council_delay, report=report
         )
         row = ChainDeployment(
             chain_id=chain_id,
-            genesis_hash=nodes.header(0).hash,
+            genesis_hash=genesis.hash,
             engine=engine,
             council_delay=settings.council_delay,
             record=made.to_json(),

@@ -15,7 +15,13 @@ from registry.departments.models import (
 )
 from registry.documents.models import Artefact, DocumentRecord, ImportJob
 from registry.lookups.models import LookupEntry
-from registry.outbox.models import ChainCheckpoint, ChainDeployment, ChainDuty, Transaction
+from registry.outbox.models import (
+    ChainCheckpoint,
+    ChainDeployment,
+    ChainDuty,
+    Transaction,
+    WorkerState,
+)
 from registry.status.models import StatusChange, StatusList
 
 METADATA = SQLModel.metadata
@@ -42,4 +48,5 @@ __all__ = [
     "StatusChange",
     "StatusList",
     "Transaction",
+    "WorkerState",
 ]

@@ -14,7 +14,7 @@ from ecert.chain.rpc import RpcNode, RpcPool
 from ecert.errors import MalformedError, ProofError, UnavailableError
 from ecert.fields import MAX_TIME, Fields, hex_text
 
-__all__ = ["Header", "Nodes"]
+__all__ = ["Header", "Nodes", "read_header"]
 
 T = TypeVar("T")
 
@@ -59,7 +59,8 @@ class Nodes:
     """
 
     def __init__(self, urls: Sequence[str]) -> None:
-        self._pool = RpcPool(urls, seconds=LOGS_SECONDS, max_bytes=limits.MAX_LOGS_BYTES)
+        self._pool = RpcPool(urls)
+        self._logs = RpcPool(urls, seconds=LOGS_SECONDS, max_bytes=limits.MAX_LOGS_BYTES)
 
     def chain_id(self) -> int:
         """Return the chain's id (EIP-155).
@@ -79,7 +80,7 @@ class Nodes:
         def read(value: Any) -> Header:
             if value is None:
                 raise UnavailableError("rpc_block_absent", block=block)
-            found = _header(value)
+            found = read_header(value)
             if block not in ("latest", found.number):
                 raise _malformed("number")
             return found
@@ -158,9 +159,15 @@ class Nodes:
             "toBlock": hex(last),
             "address": [hex_text(address) for address in addresses],
         }
-        return self._ask("eth_getLogs", [wanted], read)
+        return self._ask("eth_getLogs", [wanted], read, self._logs)
 
-    def _ask(self, method: str, params: Sequence[object], read: Callable[[Any], T]) -> T:
+    def _ask(
+        self,
+        method: str,
+        params: Sequence[object],
+        read: Callable[[Any], T],
+        pool: RpcPool | None = None,
+    ) -> T:
         def read_or_fail(value: Any, node: RpcNode) -> T:
             try:
                 return read(value)
@@ -171,7 +178,7 @@ class Nodes:
                     "rpc_proof_invalid", origin=node.origin, reason=error.details["reason"]
                 ) from error
 
-        return self._pool.ask(method, params, read_or_fail)
+        return (pool or self._pool).ask(method, params, read_or_fail)
 
 
 def _proof_nodes(fields: Fields, name: str) -> list[bytes]:
@@ -179,7 +186,12 @@ def _proof_nodes(fields: Fields, name: str) -> list[bytes]:
     return [byte_string(node, fields.fail(name)) for node in nodes]
 
 
-def _header(value: Any) -> Header:
+def read_header(value: Any) -> Header:
+    """Read a block as ``eth_getBlockByNumber`` gives it.
+
+    Raises:
+        MalformedError: ``field_malformed``.
+    """
     fields = Fields(value, "block")
     time = quantity(fields.raw("timestamp"), fields.fail("timestamp"))
     if time > MAX_TIME:

@@ -1,20 +1,33 @@
 """The nodes that transactions are sent to: with fail-over, and each sure to be of the chain.
 
-Unlike a reader, who takes the first usable answer, a sender must know why a node refused, and
-sometimes what every node says.
+Unlike a reader, who takes the first usable answer, a sender must know why a node refused, and what
+every node says: one node's word, where another contradicts it, makes nothing final.
 """
 
 import functools
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ecert.chain.rpc import CALL_SECONDS, RpcNode
 from ecert.errors import EcertError, MalformedError, UnavailableError
 
+SEVERAL_SECONDS = 3.0
+"""How long one call may take where there are other nodes to ask."""
+
 COOLING_SECONDS = 10.0
-"""How long a node that failed is asked only after the others."""
+"""How long a node that failed is asked only if there is no other; doubled each time it fails on."""
+
+LONGEST_COOLING_SECONDS = 60.0
+
+LAG_SECONDS = 10.0
+"""How long a node may stand still behind another before it has no say any more."""
+
+DISAGREED = "disagreed"
+"""Kind of failure of a node that most others contradict."""
 
 Ask = Callable[..., Any]
 """Makes one call on one node: method and parameters in, result out."""
@@ -37,32 +50,77 @@ class RpcError(Exception):
     data: bytes | None
 
 
-@dataclass
+@dataclass(eq=False)
 class _Node:
+    """A node and what is known of it; used by one thread at a time."""
+
     rpc: RpcNode
-    cooling_until: float = 0.0
     known: bool = False
+    cooling_until: float = 0.0
+    failing: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    height: int = 0
+    behind_since: float | None = None
+    lagging: bool = False
+
+    @property
+    def awake(self) -> bool:
+        return self.cooling_until <= time.monotonic()
+
+    def failed(self, error: UnavailableError) -> None:
+        self.failures[error.code] += 1
+        pause = min(COOLING_SECONDS * 2 ** min(self.failing, 16), LONGEST_COOLING_SECONDS)
+        self.failing += 1
+        self.cooling_until = time.monotonic() + pause
+        self.known = False  # what answers there next may be another chain
+
+    def answered(self) -> None:
+        self.failing, self.cooling_until = 0, 0.0
+
+    def stands_at(self, height: int, best: int, *, syncing: bool) -> None:
+        now = time.monotonic()
+        if height >= best:
+            self.behind_since = None
+        elif self.behind_since is None or height > self.height:
+            self.behind_since = now
+        self.height = height
+        late = self.behind_since is not None and now - self.behind_since > LAG_SECONDS
+        self.lagging = syncing or late
 
 
 class RpcPool:
     """The nodes of one chain.
 
+    A node that fails is left alone for a while, and one that stands still behind the others has no
+    say. The others decide by majority: two that contradict each other decide nothing.
+
     Args:
         urls: Their JSON-RPC addresses, the preferred first.
         chain_id: The chain's id; a node that says another is refused.
-        seconds: Bound on the time of a call to one of them.
+        seconds: Bound on the time of a call to one of them; the usual one when not given.
 
     Raises:
         MalformedError: ``rpc_url_malformed``, also when there is no address.
     """
 
-    def __init__(
-        self, urls: Sequence[str], chain_id: int, *, seconds: float = CALL_SECONDS
-    ) -> None:
+    def __init__(self, urls: Sequence[str], chain_id: int, *, seconds: float | None = None) -> None:
         if not urls:
             raise MalformedError("rpc_url_malformed")
         self.chain_id = chain_id
+        if seconds is None:
+            seconds = CALL_SECONDS if len(urls) == 1 else SEVERAL_SECONDS
         self._nodes = [_Node(RpcNode(url, seconds=seconds)) for url in urls]
+        self._threads = ThreadPoolExecutor(len(urls), "rpc") if self.several else None
+
+    @property
+    def several(self) -> bool:
+        """Whether there is more than one node."""
+        return len(self._nodes) > 1
+
+    @property
+    def failures(self) -> list[dict[str, int]]:
+        """How often each node failed since the start, by kind."""
+        return [dict(node.failures) for node in self._nodes]
 
     def call(self, method: str, *params: object) -> Any:
         """Return the first answer, asking one node after another.
@@ -73,18 +131,21 @@ class RpcPool:
                 ``sender_chain_id_wrong`` and their like.
         """
         failures: list[UnavailableError] = []
-        for node in self._by_health():
-            try:
-                return self._ask(node, method, *params)
-            except UnavailableError as error:
-                failures.append(error)
+        for node in sorted(self._nodes, key=lambda node: not node.awake):
+            found = self._put(node, lambda ask: ask(method, *params))
+            if isinstance(found, RpcError):
+                raise found
+            if not isinstance(found, UnavailableError):
+                return found
+            failures.append(found)
         raise failures[0]
 
-    def each(self, question: Callable[["Ask"], T]) -> list[T | RpcError]:
-        """Put a question of one or more calls to every node that can be reached.
+    def each(self, question: Callable[[Ask], T], *, heard: bool = False) -> list[T | RpcError]:
+        """Put a question of one or more calls to every node that can be reached, all at once.
 
         Args:
             question: Called with a function that makes calls on one node.
+            heard: Ask only nodes that have a say: none that lags.
 
         Returns:
             The answers, or the nodes' errors about the request.
@@ -92,33 +153,107 @@ class RpcPool:
         Raises:
             UnavailableError: None could be reached.
         """
-        answers: list[T | RpcError] = []
-        failures: list[UnavailableError] = []
-        healthy = [node for node in self._nodes if node.cooling_until <= time.monotonic()]
-        for node in healthy or self._nodes:
+        return [answer for _, answer in self._gather(question, heard=heard)]
+
+    def agreed(
+        self,
+        question: Callable[[Ask], T],
+        about: str,
+        *,
+        key: Callable[[T], Hashable] | None = None,
+    ) -> T:
+        """Return what more than half of the nodes that can be reached say.
+
+        Args:
+            question: As for ``each``.
+            about: What it is about, for the error.
+            key: What of an answer must be the same; all of it when not given.
+
+        Raises:
+            RpcError: They say that the request is wrong.
+            UnavailableError: None could be reached, or ``chain_nodes_disagree``.
+        """
+        found = self._gather(question, heard=True)
+        keys = [_key(answer, key) for _, answer in found]
+        winner, count = Counter(keys).most_common(1)[0]
+        if 2 * count <= len(found):
+            raise disagreement(about)
+        for (node, _), other in zip(found, keys, strict=True):
+            if other != winner:
+                node.failures[DISAGREED] += 1
+        answer = found[keys.index(winner)][1]
+        if isinstance(answer, RpcError):
+            raise answer
+        return answer
+
+    def height(self) -> int:
+        """Return the height that more than half of the nodes have reached; note which lag.
+
+        Raises:
+            UnavailableError: None could be reached.
+        """
+        for node in self._nodes:
+            node.known = False  # its chain's id is asked again
+
+        def question(ask: Ask) -> tuple[int, bool]:
             try:
-                answers.append(question(functools.partial(self._ask, node)))
-            except RpcError as error:
-                answers.append(error)
-            except UnavailableError as error:
-                failures.append(error)
+                syncing = self.several and ask("eth_syncing") is not False
+            except RpcError:
+                syncing = False  # it does not say
+            return quantity(ask("eth_blockNumber")), syncing
+
+        answers = [
+            (node, *answer)
+            for node, answer in self._gather(question)
+            if not isinstance(answer, RpcError)
+        ]
+        if not answers:
+            raise UnavailableError("sender_refused", method="eth_blockNumber", reason="error")
+        best = max(height for _, height, _ in answers)
+        for node, height, syncing in answers:
+            node.stands_at(height, best, syncing=syncing)
+        heights = sorted(height for node, height, _ in answers if not node.lagging)
+        heights = heights or sorted(height for _, height, _ in answers)
+        return heights[(len(heights) - 1) // 2]
+
+    def _gather(
+        self, question: Callable[[Ask], T], *, heard: bool = False
+    ) -> list[tuple[_Node, T | RpcError]]:
+        awake = [node for node in self._nodes if node.awake] or self._nodes
+        asked = [node for node in awake if not (heard and node.lagging)] or awake
+        put = functools.partial(self._put, question=question)
+        found: Iterable[T | RpcError | UnavailableError]
+        if self._threads is None or len(asked) == 1:
+            found = map(put, asked)
+        else:
+            found = self._threads.map(put, asked)
+        answers: list[tuple[_Node, T | RpcError]] = []
+        failures: list[UnavailableError] = []
+        for node, answer in zip(asked, found, strict=True):
+            if isinstance(answer, UnavailableError):
+                failures.append(answer)
+            else:
+                answers.append((node, answer))
         if not answers:
             raise failures[0]
         return answers
 
-    def _by_health(self) -> list[_Node]:
-        now = time.monotonic()
-        return sorted(self._nodes, key=lambda node: node.cooling_until > now)
+    def _put(self, node: _Node, question: Callable[[Ask], T]) -> T | RpcError | UnavailableError:
+        """Put a question to one node and account for how it fares."""
+        try:
+            answer: T | RpcError = question(functools.partial(self._ask, node))
+        except RpcError as error:
+            answer = error
+        except UnavailableError as error:
+            node.failed(error)
+            return error
+        node.answered()
+        return answer
 
     def _ask(self, node: _Node, method: str, *params: object) -> Any:
-        try:
-            if not node.known:
-                self._check_chain(node)
-            return _result(node.rpc, method, params)
-        except UnavailableError:
-            node.cooling_until = time.monotonic() + COOLING_SECONDS
-            node.known = False  # what answers there next may be another chain
-            raise
+        if not node.known:
+            self._check_chain(node)
+        return _result(node.rpc, method, params)
 
     def _check_chain(self, node: _Node) -> None:
         try:
@@ -144,15 +279,31 @@ def _result(node: RpcNode, method: str, params: Sequence[object]) -> Any:
     raise error
 
 
+def disagreement(about: str) -> UnavailableError:
+    """Return the error that nodes contradict each other."""
+    return UnavailableError("chain_nodes_disagree", about=about)
+
+
+def _key(answer: T | RpcError, key: Callable[[T], Hashable] | None) -> Hashable:
+    if isinstance(answer, RpcError):
+        return RpcError, answer.data or answer.code
+    return key(answer) if key else answer
+
+
+_MOST = 1 << 63
+
+
 def quantity(value: object) -> int:
-    """Read a quantity (hexadecimal with 0x).
+    """Read a quantity (hexadecimal with 0x) that a database can hold.
 
     Raises:
         UnavailableError: ``sender_answer_malformed``; nothing can be learned from such a node.
     """
     try:
         if isinstance(value, str) and value.startswith("0x") and len(value) <= 66:
-            return int(value, 16)
+            number = int(value, 16)
+            if number < _MOST:
+                return number
     except ValueError:
         pass
     raise UnavailableError("sender_answer_malformed", value=str(value)[:40])

@@ -6,15 +6,18 @@ until a block holds it. After a crash anywhere, broadcasting what is stored agai
 """
 
 import time
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Hashable
+from typing import Any, Literal, NamedTuple, TypeVar
 
-from ecert.errors import UnavailableError
+from ecert.chain.node import Header, read_header
+from ecert.errors import MalformedError, UnavailableError
 from registry.chain.accounts import TransactionSigner
 from registry.chain.addresses import checksum_address
 from registry.chain.calls import ContractCall
 from registry.chain.errors import ChainRejectedError, rejection
 from registry.chain.nonces import NonceStore
-from registry.chain.rpc import Ask, RpcError, RpcPool, byte_string, quantity
+from registry.chain.rpc import Ask, RpcError, RpcPool, byte_string, disagreement, quantity
 from registry.chain.transactions import (
     Mined,
     Outcome,
@@ -24,10 +27,15 @@ from registry.chain.transactions import (
     Unknown,
 )
 
+T = TypeVar("T")
+
 GAS_PRICE = 0
 """Accounts of the permissioned chain hold no money and need none."""
 
 _FILLER_GAS = 21_000
+_MOST_UNKNOWN = 100_000
+"""Transactions of an account that a restored database may lack; a node that says more is wrong."""
+
 _FIRST_POLL_SECONDS = 0.005
 _LAST_POLL_SECONDS = 0.5
 
@@ -38,6 +46,17 @@ _FINAL = {
     "chain_reverted": ("revert",),
 }
 """Words of anvil, geth and Besu for what sending again cannot mend."""
+
+
+class _Receipt(NamedTuple):
+    """What a node says of a transaction that a block of its chain holds."""
+
+    block: int
+    hash: bytes
+    time: int
+    status: int
+    gas_used: int
+    created: str | None
 
 
 class Sender:
@@ -55,6 +74,11 @@ class Sender:
         """The chain's id (EIP-155)."""
         return self._pool.chain_id
 
+    @property
+    def failures(self) -> list[dict[str, int]]:
+        """How often each node failed since the start, by kind."""
+        return self._pool.failures
+
     def estimate(self, address: str, call: ContractCall) -> int:
         """Return a gas limit for ``call`` with a margin, by trying it on the latest state.
 
@@ -71,7 +95,7 @@ class Sender:
         if not gas:  # one node may lag behind, but none holds it possible
             unsure = [refusal for refusal in refusals if isinstance(refusal, UnavailableError)]
             raise (unsure or refusals)[0]
-        needed = max(gas)
+        needed = sorted(gas)[len(gas) // 2]  # one node of three cannot ask for too much or little
         # Writing a slot that another transaction frees meanwhile costs up to 20,000 more.
         return needed + needed // 4 + 25_000
 
@@ -122,6 +146,18 @@ class Sender:
         }
         return PreparedTx.from_raw(account.sign_transaction(transaction))
 
+    def fill(self, account: TransactionSigner, nonce: int) -> None:
+        """Send a filler for ``nonce``, unless something has used it.
+
+        Raises:
+            UnavailableError: No node took it.
+        """
+        try:
+            self.broadcast(self.prepare_filler(account, nonce))
+        except ChainRejectedError as error:
+            if error.code != "chain_nonce_taken":
+                raise
+
     def broadcast(self, tx: PreparedTx) -> None:
         """Hand a stored transaction to every node; doing so again is harmless.
 
@@ -144,19 +180,23 @@ class Sender:
     def outcome(self, tx: PreparedTx) -> Outcome:
         """Return what became of a transaction.
 
+        It is mined when more than half of the nodes say so, and the same.
+
         Raises:
-            UnavailableError: No node answers, or their answers do not fit together.
+            UnavailableError: No node answers, or their answers do not fit together:
+                ``chain_nodes_disagree``.
         """
         receipt = self._receipt(tx)
-        if receipt is not None:
-            return self._mined(tx, receipt)
-        if self._is_known(tx):
+        if receipt is None and self._is_known(tx):
             return Pending()
-        if self.transaction_count(tx.sender) > tx.nonce:
+        if receipt is None and self.transaction_count(tx.sender) > tx.nonce:
             # A block may have come between the questions: the receipt decides.
             receipt = self._receipt(tx)
-            return self._mined(tx, receipt) if receipt is not None else Superseded()
-        return Unknown()
+            if receipt is None:
+                return Superseded()
+        if receipt is None:
+            return Unknown()
+        return receipt if isinstance(receipt, Pending) else self._mined(tx, receipt)
 
     def wait(self, tx: PreparedTx, *, seconds: float) -> Mined:
         """Wait until a block holds a transaction that was broadcast, sending again what was lost.
@@ -222,13 +262,15 @@ class Sender:
         """
         on_chain = self.transaction_count(address)
         stored = nonces.peek(address)
+        if on_chain > (stored or 0) + _MOST_UNKNOWN:
+            raise UnavailableError("sender_answer_malformed", value=f"{on_chain} transactions")
         if stored is None or stored < on_chain:
             nonces.put(address, on_chain)
             return range(0)
         return range(on_chain, stored)
 
     def transaction_count(self, address: str) -> int:
-        """Return how many of an account's transactions blocks hold: the least that any node says.
+        """Return how many of an account's transactions blocks hold: so many as most nodes know of.
 
         Too low a number is met by ``chain_nonce_taken`` and mended; too high a one would leave a
         gap in which everything after it hangs.
@@ -237,82 +279,131 @@ class Sender:
             UnavailableError: No node answers.
         """
         question = ("eth_getTransactionCount", address, "latest")
-        counts = self._pool.each(lambda ask: quantity(ask(*question)))
-        known = [count for count in counts if isinstance(count, int)]
+        counts = self._pool.each(lambda ask: quantity(ask(*question)), heard=True)
+        known = sorted(count for count in counts if isinstance(count, int))
         if not known:
             raise UnavailableError("sender_refused", method=question[0], reason=str(counts[0]))
-        return min(known)
+        return known[(len(known) - 1) // 2]
 
     def block_number(self) -> int:
-        """Return the height of the latest block.
+        """Return the height that most nodes have reached.
 
         Raises:
             UnavailableError: No node answers.
         """
-        return quantity(self._ask("eth_blockNumber"))
+        return self._pool.height()
+
+    def header(self, block: int | Literal["latest"]) -> Header | None:
+        """Return a block's header as most nodes have it; None where most have no such block.
+
+        Raises:
+            UnavailableError: No node answers, or ``chain_nodes_disagree``.
+        """
+        tag = block if block == "latest" else hex(block)
+
+        def question(ask: Ask) -> Header | None:
+            value = ask("eth_getBlockByNumber", tag, False)
+            found = None if value is None else _header(value)
+            if found is not None and block not in ("latest", found.number):
+                raise UnavailableError("sender_answer_malformed", value=f"block {found.number}")
+            return found
+
+        return self._certain(question, f"block {block}")
 
     def code(self, address: str) -> bytes:
         """Return the code at an address; empty where there is none.
 
         Raises:
-            UnavailableError: No node answers.
+            UnavailableError: No node answers, or ``chain_nodes_disagree``.
         """
-        return byte_string(self._ask("eth_getCode", address, "latest"))
+        return self._certain(
+            lambda ask: byte_string(ask("eth_getCode", address, "latest")), f"code of {address}"
+        )
 
     def read(self, call: ContractCall) -> bytes:
         """Return what a view function answers on the latest state.
 
         Raises:
             ChainRejectedError: It reverts.
-            UnavailableError: No node answers.
+            UnavailableError: No node answers, or ``chain_nodes_disagree``.
         """
+        return self.inspect(call, lambda data: data, lambda data: data)
+
+    def inspect(
+        self, call: ContractCall, decode: Callable[[bytes], T], key: Callable[[T], Hashable]
+    ) -> T:
+        """Return what a view function answers, decoded.
+
+        Args:
+            call: The function.
+            decode: Reads an answer.
+            key: What of it the nodes must agree upon: not what differs from block to block.
+
+        Raises:
+            ChainRejectedError: It reverts.
+            UnavailableError: No node gives a usable answer, or ``chain_nodes_disagree``.
+        """
+        request = {"to": call.to, "data": "0x" + call.data.hex()}
+
+        def question(ask: Ask) -> T:
+            try:
+                return decode(byte_string(ask("eth_call", request, "latest")))
+            except MalformedError as error:
+                raise UnavailableError("chain_answer_unusable", reason=error.code) from error
+
         try:
-            request = {"to": call.to, "data": "0x" + call.data.hex()}
-            return byte_string(self._pool.call("eth_call", request, "latest"))
+            return self._pool.agreed(question, call.function, key=key)
         except RpcError as error:
             raise _refusal(error) from error
 
-    def _ask(self, method: str, *params: object) -> Any:
+    def _certain(self, question: Callable[[Ask], T], about: str) -> T:
         """Ask what no request can get wrong: an error answer is the node's failure."""
         try:
-            return self._pool.call(method, *params)
+            return self._pool.agreed(question, about)
         except RpcError as error:
-            raise UnavailableError("sender_refused", method=method, reason=error.message) from error
+            raise UnavailableError("sender_refused", method=about, reason=error.message) from error
 
     def _is_known(self, tx: PreparedTx) -> bool:
         name = "0x" + tx.hash.hex()
         answers = self._pool.each(lambda ask: ask("eth_getTransactionByHash", name))
         return any(isinstance(answer, dict) for answer in answers)
 
-    def _receipt(self, tx: PreparedTx) -> dict[str, Any] | None:
-        """Return the receipt if the block it names is on its node's chain, not dropped since."""
-        name = "0x" + tx.hash.hex()
+    def _receipt(self, tx: PreparedTx) -> _Receipt | Pending | None:
+        """Return the receipt that most nodes have, or ``Pending`` while it is on its way to them.
 
-        def question(ask: Ask) -> dict[str, Any] | None:
-            receipt = ask("eth_getTransactionReceipt", name)
-            if not isinstance(receipt, dict) or not receipt.get("blockHash"):
-                return None
-            number = hex(quantity(receipt.get("blockNumber")))
-            block = ask("eth_getBlockByNumber", number, False)
-            if not isinstance(block, dict) or block.get("hash") != receipt["blockHash"]:
-                return None
-            return receipt
+        Raises:
+            UnavailableError: ``chain_nodes_disagree``: also where a node that is at the receipt's
+                block or beyond knows no such receipt.
+        """
+        several, name = self._pool.several, "0x" + tx.hash.hex()
 
-        answers = self._pool.each(question)
-        return next((answer for answer in answers if isinstance(answer, dict)), None)
+        def question(ask: Ask) -> tuple[int, _Receipt | None]:
+            # Asked first: a block that comes meanwhile contradicts nobody.
+            height = quantity(ask("eth_blockNumber")) if several else 0
+            return height, _receipt(ask, name)
 
-    def _mined(self, tx: PreparedTx, receipt: dict[str, Any]) -> Mined:
-        gas_used = quantity(receipt.get("gasUsed"))
-        number = quantity(receipt.get("blockNumber"))
-        created = receipt.get("contractAddress")
+        said = self._pool.each(question, heard=True)
+        answers = [(0, None) if isinstance(answer, RpcError) else answer for answer in said]
+        votes = Counter(receipt for _, receipt in answers if receipt is not None)
+        if not votes:
+            return None
+        winner, count = votes.most_common(1)[0]
+        if 2 * count > len(answers):
+            return winner
+        if len(votes) > 1 or any(height >= winner.block for height, found in answers if not found):
+            raise disagreement(name)
+        return Pending()
+
+    def _mined(self, tx: PreparedTx, receipt: _Receipt) -> Mined:
         error = None
-        if quantity(receipt.get("status")) != 1:
-            error = self._why(tx, number, gas_used)
+        if receipt.status != 1:
+            error = self._why(tx, receipt.block, receipt.gas_used)
         return Mined(
-            block_number=number,
-            block_hash=byte_string(receipt.get("blockHash"), 32),
-            gas_used=gas_used,
-            created=checksum_address(byte_string(created, 20)) if created else None,
+            block_number=receipt.block,
+            block_hash=receipt.hash,
+            block_time=receipt.time,
+            gas_used=receipt.gas_used,
+            created=receipt.created,
             error=error,
         )
 
@@ -332,6 +423,36 @@ class Sender:
             except UnavailableError:
                 continue  # the reason is a comfort; the failure itself is known
         return ChainRejectedError("chain_reverted", reason="0x" + tx.hash.hex())
+
+
+def _receipt(ask: Ask, name: str) -> _Receipt | None:
+    """Return a node's receipt if the block it names is on its chain, not dropped since."""
+    receipt = ask("eth_getTransactionReceipt", name)
+    if not isinstance(receipt, dict) or not receipt.get("blockHash"):
+        return None
+    number = quantity(receipt.get("blockNumber"))
+    block = ask("eth_getBlockByNumber", hex(number), False)
+    if not isinstance(block, dict) or block.get("hash") != receipt["blockHash"]:
+        return None
+    header = _header(block)
+    if receipt.get("transactionHash") != name or header.number != number:
+        return None  # of another transaction or block
+    created = receipt.get("contractAddress")
+    return _Receipt(
+        block=number,
+        hash=header.hash,
+        time=header.time,
+        status=quantity(receipt.get("status")),
+        gas_used=quantity(receipt.get("gasUsed")),
+        created=checksum_address(byte_string(created, 20)) if created else None,
+    )
+
+
+def _header(value: Any) -> Header:
+    try:
+        return read_header(value)
+    except MalformedError as error:
+        raise UnavailableError("sender_answer_malformed", value="block") from error
 
 
 def _request(address: str, call: ContractCall) -> dict[str, str]:

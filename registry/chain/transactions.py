@@ -98,6 +98,7 @@ class Mined:
     Attributes:
         block_number: The block's height.
         block_hash: Its hash, 32 bytes.
+        block_time: Its time, unix seconds.
         gas_used: What it took.
         created: The address of the contract it created, if any.
         error: Why it failed; None when it succeeded. A failed one changed nothing but used its
@@ -106,6 +107,7 @@ class Mined:
 
     block_number: int
     block_hash: bytes
+    block_time: int
     gas_used: int
     created: str | None
     error: ChainRejectedError | None

@@ -62,7 +62,10 @@ def init(
         typer.Option(help="postgresql://user@host/name; SQLite if not given. 数据库地址。"),
     ] = None,
     rpc: Annotated[
-        str | None, typer.Option(help="A node; an embedded chain if not given. 链节点。")
+        list[str] | None,
+        typer.Option(
+            help="A node, or several; an embedded chain if not given. 链节点，可多次给出。"
+        ),
     ] = None,
     development: Annotated[
         bool, typer.Option("--development", help="Allow http on this machine. 开发环境。")
@@ -78,7 +81,7 @@ def init(
         origin=origin,
         council_delay=council_delay,
         database_url=database,
-        rpc_url=rpc,
+        rpc_urls=rpc or None,
         environment="development" if development else None,
         host=host,
         port=port,
@@ -148,10 +151,10 @@ def db_upgrade() -> None:
 
 @app.command()
 def rpc() -> None:
-    """Print the address of the chain's node. 显示链节点地址。"""
+    """Print the address of the chain's node, or of each. 显示链节点地址。"""
     from networks.embedded import endpoint  # noqa: PLC0415  # see above
 
-    print(settings().rpc_url or endpoint(Options.directory / CHAIN))
+    print("\n".join(settings().nodes or [endpoint(Options.directory / CHAIN)]))
 
 
 def write_trust(registry: Registry, *, version: int = 1) -> None:

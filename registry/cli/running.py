@@ -7,23 +7,38 @@ from contextlib import ExitStack
 from ecert.chain.node import Nodes
 from networks.embedded import EmbeddedChain, endpoint
 from registry.application import Registry
+from registry.chain.rpc import RpcPool
+from registry.chain.sender import Sender
 from registry.cli.session import CHAIN
 from registry.outbox.sight import EmbeddedSettlement, NetworkSettlement, Settlement, Sight
-from registry.outbox.worker import Worker, sight_of
+from registry.outbox.worker import Worker, network_of, sight_of
 from registry.settings import Settings
 from registry.setup import SetUp, set_up
 
 
 def set_up_registry(settings: Settings) -> SetUp:
-    """Make keys, contracts, first checkpoint and first operator, telling of each contract."""
+    """Make keys, contracts, first checkpoint and first operator, telling of each contract.
+
+    Raises:
+        UnavailableError: A node does not answer, or ``sender_chain_id_wrong``: not all are of one
+            chain.
+    """
     with ExitStack() as stack:
-        url, settlement, chain_id = _chain(settings, stack)
+        if settings.nodes:
+            chain_id = Nodes(settings.nodes[:1]).chain_id()
+            for url in settings.nodes:
+                Sender(RpcPool([url], chain_id)).block_number()
+            settlement: Settlement = NetworkSettlement(Sender(RpcPool(settings.nodes, chain_id)))
+            urls = settings.nodes
+        else:
+            chain = stack.enter_context(EmbeddedChain(settings.directory / CHAIN))
+            chain_id, settlement, urls = chain.chain_id, EmbeddedSettlement(chain), (chain.rpc_url,)
         return set_up(
             settings,
-            [url],
+            urls,
             settlement,
             chain_id=chain_id,
-            engine="anvil" if settings.rpc_url is None else "besu",
+            engine="besu" if settings.nodes else "anvil",
             report=lambda name: print(f"合约 contract: {name}", flush=True),
         )
 
@@ -56,28 +71,23 @@ def run_service(registry: Registry) -> None:
         stop.wait()
 
 
-def _chain(settings: Settings, stack: ExitStack) -> tuple[str, Settlement, int]:
-    """Return the chain's address, what makes its blocks final, and its id."""
-    if settings.rpc_url is None:
-        chain = stack.enter_context(EmbeddedChain(settings.directory / CHAIN))
-        return chain.rpc_url, EmbeddedSettlement(chain), chain.chain_id
-    nodes = Nodes([settings.rpc_url])
-    return settings.rpc_url, NetworkSettlement(nodes), nodes.chain_id()
-
-
 def nodes_of(settings: Settings) -> Nodes:
     """Return the nodes of a registry's chain; an embedded one is run by another process.
 
     Raises:
         UnavailableError: ``chain_not_started``.
     """
-    return Nodes([settings.rpc_url or endpoint(settings.directory / CHAIN)])
+    return Nodes(settings.nodes or [endpoint(settings.directory / CHAIN)])
 
 
 def _worker(registry: Registry, stack: ExitStack) -> Worker:
+    nodes = registry.settings.nodes
+
     def connect() -> tuple[Sight, Settlement]:
-        url, settlement, _ = _chain(registry.settings, stack)
-        return sight_of(registry, [url]), settlement
+        if nodes:
+            return network_of(registry, nodes)
+        chain = stack.enter_context(EmbeddedChain(registry.settings.directory / CHAIN))
+        return sight_of(registry, [chain.rpc_url]), EmbeddedSettlement(chain)
 
     worker = Worker(registry, connect)
     stack.callback(worker.close)

@@ -22,11 +22,14 @@ _FILE = "settings.json"
 CHAIN = "chain"
 """The folder of the embedded chain, within the registry's."""
 KEPT = (
-    *("origin", "environment", "council_delay", "database_url", "rpc_url"),
+    *("origin", "environment", "council_delay", "database_url", "rpc_urls", "rpc_url"),
     *("host", "port", "batch_seconds"),
 )
-"""Settings that ``init`` keeps in the directory, without the database's password: that comes from
-the environment or libpq's own password file. The environment goes before."""
+"""Settings that ``init`` keeps in the directory, for its owner only: a node's address may hold a
+credential. The database's password is left out: that comes from the environment or libpq's own
+password file. The environment goes before."""
+
+_NODES = ("rpc_urls", "rpc_url")
 
 
 class Options:
@@ -48,11 +51,16 @@ def settings(**given: object) -> Settings:
         value = json_decode(read_file(path, limit=16 * KIB), where=_FILE, max_bytes=16 * KIB)
         if not isinstance(value, dict) or not set(value) <= set(KEPT):
             raise MalformedError("field_malformed", where=_FILE, field="(object)")
-        kept = {k: v for k, v in value.items() if f"REGISTRY_{k.upper()}" not in os.environ}
+        kept = {name: given for name, given in value.items() if not _in_environment(name)}
     chosen = {name: value for name, value in given.items() if value is not None}
     if "origin" not in {*kept, *chosen} and "REGISTRY_ORIGIN" not in os.environ:
         raise SettingsError("registry_not_set_up", directory=Options.directory)
     return load_settings(directory=Options.directory, **{**kept, **chosen})
+
+
+def _in_environment(name: str) -> bool:
+    names = _NODES if name in _NODES else (name,)
+    return any(f"REGISTRY_{name.upper()}" in os.environ for name in names)
 
 
 def keep_settings(chosen: Settings) -> None:
@@ -60,6 +68,7 @@ def keep_settings(chosen: Settings) -> None:
     values = chosen.model_dump(mode="json", include=set(KEPT), exclude_none=True)
     if chosen.database_url is not None:
         values["database_url"] = without_password(chosen.database_url.get_secret_value())
+    values = {name: value for name, value in values.items() if value != []}
     write_file(Options.directory / _FILE, json.dumps(values, indent=2).encode())
 
 

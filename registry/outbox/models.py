@@ -72,6 +72,8 @@ class Transaction(SQLModel, table=True):
         default=TransactionState.QUEUED, sa_type=StrEnumType(TransactionState)
     )
     block: int | None = Field(default=None, sa_type=sa.BigInteger)
+    block_hash: bytes | None = Field(default=None, sa_type=sa.LargeBinary)
+    """Tells whether that block is still on the chain."""
     block_time: int | None = Field(default=None, sa_type=sa.BigInteger)
     error: str | None = Field(default=None, max_length=500)
     attempts: int = 0
@@ -120,3 +122,21 @@ class ChainCheckpoint(SQLModel, table=True):
     state_root: bytes = Field(sa_type=sa.LargeBinary)
     time: int = Field(sa_type=sa.BigInteger)
     signed: bytes = Field(sa_type=sa.LargeBinary)
+
+
+class WorkerState(SQLModel, table=True):
+    """How the worker fares, for the web service, which may be another process."""
+
+    __tablename__ = "worker_state"
+
+    id: int = Field(default=1, primary_key=True)
+    error: str | None = Field(default=None, max_length=100)
+    """Code of what it waits for; none while it works."""
+    error_since: int | None = Field(default=None, sa_type=sa.BigInteger)
+    reorganisations: int = Field(default=0, sa_type=sa.BigInteger)
+    """How often a final block was found to be replaced."""
+    resent: int = Field(default=0, sa_type=sa.BigInteger)
+    """How many transactions were sent again."""
+    failures: list[dict[str, int]] = Field(default_factory=list, sa_type=sa.JSON)
+    """How often each of the chain's nodes failed, by kind, since the worker started."""
+    updated_at: int = Field(default_factory=unix_now, sa_type=sa.BigInteger)

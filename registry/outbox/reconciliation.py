@@ -16,6 +16,7 @@ from ecert.chain.node import Header
 from ecert.fields import hex_text
 from ecert.status import Status
 from registry.application import Registry
+from registry.audit.service import AuditTrail
 from registry.batches.models import Batch, BatchState
 from registry.departments.keys import KeyService
 from registry.departments.models import Account, AccountPurpose
@@ -38,6 +39,7 @@ from registry.outbox.models import (
 )
 from registry.outbox.nonces import DatabaseNonces
 from registry.outbox.refusals import settle_change, status_on_chain
+from registry.outbox.reorganisation import replaced_blocks, transactions_in
 from registry.outbox.sight import Settlement, Sight
 from registry.status.models import ChangeState, StatusChange
 from registry.status.order import follows_unfinished
@@ -63,10 +65,13 @@ def reconcile(registry: Registry, sight: Sight, settlement: Settlement) -> int:
     _adopt_changes(registry, sight)
     if _is_restored(registry, sight):
         adopt_unknown(registry, sight, final.number)
-    lost = _find_lost(registry, sight)
+    replaced = replaced_blocks(registry, sight)
+    lost = _find_lost(registry, sight, replaced)
     if lost:
         _log.warning("the chain has lost %d transactions; they are sent again", len(lost))
         _reopen(registry, lost)
+    if replaced:
+        _reopen_adopted(registry, min(replaced), len(lost))
     _adopt_batches(registry, sight, final)
     with registry.database.transaction() as session:
         keep_checkpoint(session, registry.context, final)
@@ -77,11 +82,11 @@ def _check_chain(registry: Registry, sight: Sight) -> None:
     with registry.database.reading() as session:
         deployment = session.get(ChainDeployment, 1)
     assert deployment is not None  # Registry.open checked
-    genesis = sight.nodes.header(0).hash
-    if genesis != deployment.genesis_hash:
+    genesis = sight.sender.header(0)
+    if genesis is None or genesis.hash != deployment.genesis_hash:
         raise ReconciliationError(
             "chain_other_genesis",
-            found=hex_text(genesis),
+            found="-" if genesis is None else hex_text(genesis.hash),
             expected=hex_text(deployment.genesis_hash),
         )
     for name, contract in registry.context.contracts.deployment.contracts.items():
@@ -135,17 +140,24 @@ def _is_restored(registry: Registry, sight: Sight) -> bool:
     )
 
 
-def _find_lost(registry: Registry, sight: Sight) -> list[int]:
-    """Return the transactions, in the order to send them, whose nonces no block holds any more."""
-    lost: list[Transaction] = []
+def _find_lost(registry: Registry, sight: Sight, replaced: list[int]) -> list[int]:
+    """Return the transactions, in the order to send them, that must be sent or looked for again.
+
+    Those whose nonces no block holds any more, and those of blocks that others have replaced: these
+    may stand in another block by now. A block that is there holds what it held, however few
+    transactions a node that lags may count.
+    """
     with registry.database.reading() as session:
         accounts = session.exec(select(Account)).all()
+        lost = {row.id: row for row in transactions_in(session, replaced)}
     for account in accounts:
         with registry.database.transaction() as session:
             missing = sight.sender.reconcile(account.address, DatabaseNonces(session))
             if missing:
-                lost += _stored(session, sight, registry, account, missing)
-    return [row.id for row in _in_order(lost) if row.id is not None]
+                for row in _stored(session, sight, registry, account, missing):
+                    if not _stands(row, replaced):
+                        lost[row.id] = row
+    return [row.id for row in _in_order(list(lost.values())) if row.id is not None]
 
 
 def _stored(
@@ -155,6 +167,8 @@ def _stored(
         col(Transaction.account) == account.address,
         col(Transaction.nonce) >= missing.start,
         col(Transaction.nonce) < missing.stop,
+        # What failed was made again by another transaction, if at all: only its nonce is missing.
+        col(Transaction.state) != TransactionState.FAILED,
     )
     rows = session.exec(statement).all()
     known = {row.nonce for row in rows}
@@ -162,10 +176,16 @@ def _stored(
         if nonce not in known:
             # Nothing is known to have used it: fill the gap, or later ones wait for ever.
             local = KeyService(session, registry.context.keystore).local_account(account)
-            sight.sender.broadcast(sight.sender.prepare_filler(local, nonce))
+            sight.sender.fill(local, nonce)
     for row in rows:
         session.expunge(row)
     return rows
+
+
+def _stands(row: Transaction, replaced: list[int]) -> bool:
+    """Tell whether the block that made a transaction final is on the chain."""
+    final = row.state == TransactionState.FINAL and row.block_hash is not None
+    return final and row.block not in replaced
 
 
 def _in_order(rows: Sequence[Transaction]) -> list[Transaction]:
@@ -197,11 +217,11 @@ def _reopen(registry: Registry, lost: Sequence[int]) -> None:
             if row is None or row.state == TransactionState.QUEUED:
                 continue
             row.state, row.resend_order = TransactionState.PREPARED, order
-            row.block = row.block_time = row.error = None
+            row.block = row.block_hash = row.block_time = row.error = None
             row.updated_at = registry.context.clock()
             session.flush()
             if row.purpose == Purpose.ANCHOR:
-                _reopen_batches(session, row)
+                _reopen_batches(session, col(Batch.transaction_id) == row.id)
             elif row.purpose == Purpose.STATUS:
                 session.execute(
                     sa.update(StatusChange)
@@ -214,11 +234,18 @@ def _reopen(registry: Registry, lost: Sequence[int]) -> None:
                 )
 
 
-def _reopen_batches(session: Session, row: Transaction) -> None:
-    statement = select(Batch).where(
-        col(Batch.transaction_id) == row.id, col(Batch.state) == BatchState.FINAL
-    )
-    for batch in session.exec(statement):
+def _reopen_adopted(registry: Registry, first: int, lost: int) -> None:
+    """Let batches of replaced blocks be looked for again that no transaction of ours stands for."""
+    with registry.database.transaction() as session:
+        AuditTrail(session, registry.context.clock).record(
+            None, "chain.reorganised", str(first), transactions=lost
+        )
+        _reopen_batches(session, col(Batch.block) >= first)
+
+
+def _reopen_batches(session: Session, which: sa.ColumnElement[bool]) -> None:
+    statement = select(Batch).where(which, col(Batch.state) == BatchState.FINAL)
+    for batch in session.exec(statement).all():
         batch.state = BatchState.SEALED
         batch.block = batch.anchor_time = batch.sequence = None
         session.flush()

@@ -1,22 +1,37 @@
 """What the worker asks of the chain beside sending: blocks, and whether something is there yet."""
 
+import time
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Protocol
 
 from ecert.chain import view
 from ecert.chain.node import Header, Nodes
-from ecert.errors import MalformedError, UnavailableError
+from ecert.errors import UnavailableError
 from ecert.facts import Query, StatusReference
 from networks.embedded import EmbeddedChain
 from registry.chain.calls import ContractCall
+from registry.chain.rpc import disagreement
 from registry.chain.sender import Sender
+
+Final = tuple[int, bytes]
+"""Number and hash of a final block."""
+
+LOOK_SECONDS = 2.0
+"""How often it is looked whether what was final still is."""
 
 _NOTHING = bytes(32)
 _ANY_KIND = "none"
 
 
 class Settlement(Protocol):
-    """When a block is final, as the chain's engine has it (DESIGN section 10)."""
+    """When a block is final, as the chain's engine has it (DESIGN section 10).
+
+    Attributes:
+        recalls: Whether what ``recover`` tells of is that final blocks are gone, not only others.
+    """
+
+    recalls: bool
 
     def recover(self) -> bool:
         """Bring the chain back when it has died; whether blocks may have been lost by that.
@@ -40,6 +55,8 @@ class EmbeddedSettlement:
         chain: The embedded chain, run by this process.
     """
 
+    recalls = False
+
     def __init__(self, chain: EmbeddedChain) -> None:
         self._chain = chain
 
@@ -54,22 +71,71 @@ class EmbeddedSettlement:
 
 
 class NetworkSettlement:
-    """QBFT: a block is final as soon as it exists.
+    """QBFT: a block is final as soon as it exists, which most of the nodes must say.
+
+    Nothing that is final can be taken back there. It is looked at all the same: whoever runs the
+    validators could, and so can the wrong node behind an address.
 
     Args:
-        nodes: The chain's nodes.
+        sender: Asks the chain's nodes.
+        last: Returns the newest block that was called final, if there is one.
+        look_seconds: How often that block is looked at.
     """
 
-    def __init__(self, nodes: Nodes) -> None:
-        self._nodes = nodes
+    recalls = True
+
+    def __init__(
+        self,
+        sender: Sender,
+        last: Callable[[], Final | None] = lambda: None,
+        *,
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
+        self._sender = sender
+        self._last = last
+        self._look_seconds = look_seconds
+        self._looked_at = float("-inf")
+        self._told: Final | None = None
 
     def recover(self) -> bool:
-        """Return False: others run the chain."""
-        return False
+        """Return whether the newest final block is no longer on the chain.
+
+        Raises:
+            UnavailableError: ``chain_nodes_behind``: a node that lags has not lost a block.
+        """
+        if time.monotonic() < self._looked_at + self._look_seconds:
+            return False
+        _, self._told = self._look()
+        self._looked_at = time.monotonic()
+        return self._told is not None
 
     def settle(self) -> Header:
-        """Return the latest block."""
-        return self._nodes.header("latest")
+        """Return the newest block that most nodes have, and the same.
+
+        Raises:
+            UnavailableError: ``chain_nodes_behind``, ``chain_nodes_disagree``;
+                ``chain_block_replaced`` where ``recover`` has not told of it yet.
+        """
+        height, lost = self._look()
+        if lost is not None and lost != self._told:
+            self._looked_at = float("-inf")
+            raise UnavailableError("chain_block_replaced", block=lost[0])
+        header = self._sender.header(height)
+        if header is None:
+            raise disagreement(f"block {height}")
+        return header
+
+    def _look(self) -> tuple[int, Final | None]:
+        """Return the chain's height, and the newest final block if another has its place."""
+        height = self._sender.block_number()
+        last = self._last()
+        if last is None:
+            return height, None
+        number, block_hash = last
+        header = self._sender.header(number) if height >= number else None
+        if header is None:
+            raise UnavailableError("chain_nodes_behind", block=height, final=number)
+        return height, None if header.hash == block_hash else last
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +143,8 @@ class Sight:
     """Reads the chain.
 
     Attributes:
-        sender: Asks view functions.
-        nodes: Answer for blocks.
+        sender: Sends, and asks what the nodes must agree upon.
+        nodes: Give the contracts' log.
         view_address: Address of VerificationView.
     """
 
@@ -97,7 +163,7 @@ class Sight:
         """Return anchor and status as the contracts hold them now.
 
         Raises:
-            UnavailableError: No node gives a usable answer.
+            UnavailableError: No node gives a usable answer, or ``chain_nodes_disagree``.
         """
         query = Query(
             department=department,
@@ -108,7 +174,9 @@ class Sight:
             status=StatusReference(*entry),
         )
         call = ContractCall("VerificationView", "inspect", self.view_address, view.call_data(query))
-        try:
-            return view.read(self.sender.read(call), query)
-        except MalformedError as error:
-            raise UnavailableError("chain_answer_unusable", reason=error.code) from error
+        return self.sender.inspect(call, lambda data: view.read(data, query), _without_time)
+
+
+def _without_time(found: view.Inspection) -> Hashable:
+    """Return what nodes that are not at the very same block agree upon."""
+    return found.anchor, found.status, found.digest_revoked, found.root_revoked

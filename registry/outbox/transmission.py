@@ -33,6 +33,9 @@ Hook = Callable[[str], None]
 IN_FLIGHT = 16
 """Transactions of one account that may wait for a block together."""
 
+STUCK_SECONDS = 30
+"""How long a transaction may wait for a block before its account's nonces are compared again."""
+
 _STEP = 200
 _WAITED_FOR = (Purpose.ANCHOR, Purpose.STATUS, Purpose.SUSPENSION)
 """Purposes whose failure does not fail what waits for them: anchors and statuses are tried again
@@ -50,6 +53,12 @@ class Transmitter:
         sight: Sends and reads.
         settlement: Makes blocks final.
         hook: See ``Hook``.
+
+    Attributes:
+        resent: How many transactions were sent again, having been taken and lost.
+        compared_at: When database and chain were compared last.
+        stuck: Whether one has waited for a block for so long since then that something before it
+            may be missing, which only comparing again shows.
     """
 
     def __init__(
@@ -60,6 +69,9 @@ class Transmitter:
         self.sight = sight
         self.settlement = settlement
         self._hook = hook
+        self.resent = 0
+        self.compared_at = 0
+        self.stuck = False
 
     def step(self) -> bool:
         """Do what can be done now; return whether anything was.
@@ -201,13 +213,14 @@ class Transmitter:
             account = session.get(Account, row.account)
             assert account is not None  # a foreign key
             keys = KeyService(session, self._context.keystore)
-            filler = self.sight.sender.prepare_filler(keys.local_account(account), row.nonce)
-            self.sight.sender.broadcast(filler)
+            self.sight.sender.fill(keys.local_account(account), row.nonce)
             if current is not None and current.state == row.state:
                 self._fail(session, current, error.code)
 
     def _follow_all(self) -> bool:
         moved = False
+        late = self._context.clock() - STUCK_SECONDS
+        self.stuck = False
         for row in self._in_state(TransactionState.BROADCAST):
             outcome = self.sight.sender.outcome(_prepared(row))
             if isinstance(outcome, Mined):
@@ -218,19 +231,21 @@ class Transmitter:
                 self._set(row, state=TransactionState.QUEUED, nonce=None, raw=None, hash=None)
             elif isinstance(outcome, Unknown):
                 self._broadcast(row)
+                self.resent += 1
                 continue
             else:
+                self.stuck = self.stuck or max(row.updated_at, self.compared_at) < late
                 continue
             moved = True
         return moved
 
     def _mined(self, row: Transaction, outcome: Mined) -> None:
-        header = self.sight.nodes.header(outcome.block_number)
         self._set(
             row,
             state=TransactionState.MINED,
             block=outcome.block_number,
-            block_time=header.time,
+            block_hash=outcome.block_hash,
+            block_time=outcome.block_time,
             error=None if outcome.error is None else outcome.error.code,
         )
         self._hook("mined")
@@ -263,16 +278,23 @@ class Transmitter:
         """Ask again, now that blocks to ``final`` stay.
 
         Between mining and settling the chain may have died and come back without the block, and
-        another may have taken its number.
+        another may have taken its number; what failed in the one may have succeeded in the other.
         """
         outcome = self.sight.sender.outcome(_prepared(row))
         if isinstance(outcome, Mined) and outcome.block_number <= final.number:
-            if outcome.block_number != row.block:
+            if outcome.block_hash != row.block_hash:
                 self._mined(row, outcome)
                 return False
             return True
-        if not isinstance(outcome, Mined):
-            self._set(row, state=TransactionState.PREPARED, block=None, block_time=None, error=None)
+        if isinstance(outcome, Unknown | Superseded):
+            self._set(
+                row,
+                state=TransactionState.PREPARED,
+                block=None,
+                block_hash=None,
+                block_time=None,
+                error=None,
+            )
         return False
 
     def _in_state(self, state: TransactionState) -> Sequence[Transaction]:

@@ -7,7 +7,8 @@ undoes it. Nothing is remembered outside the database.
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from sqlmodel import Session
 
@@ -21,14 +22,22 @@ from registry.chain.sender import Sender
 from registry.context import Context
 from registry.documents.renewal import mark_stale, renew_stale
 from registry.documents.signing import sign_approved
-from registry.errors import ConflictError
+from registry.errors import ConflictError, ReconciliationError
 from registry.outbox.checkpoints import keep_checkpoint
 from registry.outbox.duty import duty_of
 from registry.outbox.models import ChainCheckpoint
 from registry.outbox.reconciliation import reconcile
 from registry.outbox.refusals import mend_refused
-from registry.outbox.sight import EmbeddedSettlement, NetworkSettlement, Settlement, Sight
+from registry.outbox.sight import (
+    LOOK_SECONDS,
+    EmbeddedSettlement,
+    Final,
+    NetworkSettlement,
+    Settlement,
+    Sight,
+)
 from registry.outbox.transmission import Hook, Transmitter
+from registry.outbox.watch import Watch
 from registry.status.sending import queue_changes
 
 _SIGN_ROUNDS = 16
@@ -63,6 +72,7 @@ class Worker:
         self._hook = hook
         self._duty = duty_of(registry.database)
         self._transmitter: Transmitter | None = None
+        self._watch = Watch(registry)
         self._reconciled = False
         self._mended_at = 0.0
         self._failures = 0
@@ -77,11 +87,23 @@ class Worker:
 
     @classmethod
     def network(
-        cls, registry: Registry, urls: list[str], *, hook: Hook = lambda _: None
+        cls,
+        registry: Registry,
+        urls: Sequence[str],
+        *,
+        look_seconds: float = LOOK_SECONDS,
+        hook: Hook = lambda _: None,
     ) -> "Worker":
-        """Return a worker on a network of nodes."""
-        sight = sight_of(registry, urls)
-        return cls(registry, lambda: (sight, NetworkSettlement(sight.nodes)), hook=hook)
+        """Return a worker on a network of nodes.
+
+        Args:
+            registry: Database and context.
+            urls: The nodes' JSON-RPC addresses.
+            look_seconds: How often it is looked whether what was final still is.
+            hook: Told each point that is passed.
+        """
+        found = network_of(registry, urls, look_seconds=look_seconds)
+        return cls(registry, lambda: found, hook=hook)
 
     def start(self) -> None:
         """Open the chain if that is this worker's duty, so that what is wrong shows at once.
@@ -100,6 +122,10 @@ class Worker:
                     stop.wait(pause)
             except _PASSING as error:
                 stop.wait(self._after(error))
+            except ReconciliationError as error:
+                if self._transmitter is None or not self._transmitter.compared_at:
+                    raise  # these are no nodes of this registry
+                stop.wait(self._after(error))  # a node behind the same address lies, or was changed
 
     def close(self) -> None:
         """Let another worker have the duty to talk to the chain."""
@@ -130,6 +156,9 @@ class Worker:
         """Return how long to wait: chain or disk may be back in a moment; what was done is kept."""
         self._reconciled = False
         self._failures += 1
+        chain = self._transmitter
+        failures = [] if chain is None else chain.sight.sender.failures
+        self._watch.waits(error, 0 if chain is None else chain.resent, failures)
         _log.warning("the worker waits: %s", error)
         pause = self._registry.settings.poll_seconds
         return float(min(pause * 2 ** min(self._failures, 16), _LONGEST_PAUSE))
@@ -152,8 +181,11 @@ class Worker:
             self._in_transaction("dropped", mark_stale)
             worked = self._make() or worked
             worked = chain.step() or worked
+            if chain.stuck:
+                self._reconciled = False
             self._mend(chain)
             self._heartbeat(chain)
+            self._watch.works(chain.resent, chain.sight.sender.failures)
         self._failures = 0
         return worked
 
@@ -173,10 +205,13 @@ class Worker:
     def _bring_together(self, chain: Transmitter) -> None:
         if chain.settlement.recover():
             self._reconciled = False
+            if chain.settlement.recalls:
+                self._watch.reorganised()
         if not self._reconciled:
             reconcile(self._registry, chain.sight, chain.settlement)
             self._duty.confirm()
             self._reconciled = True
+            chain.compared_at = self._registry.context.clock()
             self._hook("reconciled")
 
     def _make(self) -> bool:
@@ -227,7 +262,23 @@ class Worker:
                 keep_checkpoint(session, context, final)
 
 
-def sight_of(registry: Registry, urls: list[str]) -> Sight:
+def network_of(
+    registry: Registry, urls: Sequence[str], *, look_seconds: float = LOOK_SECONDS
+) -> tuple[Sight, Settlement]:
+    """Return how a registry reads and writes a network of nodes, and what is final there."""
+    sight = sight_of(registry, urls)
+    last = partial(last_final, registry)
+    return sight, NetworkSettlement(sight.sender, last, look_seconds=look_seconds)
+
+
+def last_final(registry: Registry) -> Final | None:
+    """Return number and hash of the newest block that was called final."""
+    with registry.database.reading() as session:
+        row = session.get(ChainCheckpoint, 1)
+    return None if row is None else (row.number, row.hash)
+
+
+def sight_of(registry: Registry, urls: Sequence[str]) -> Sight:
     """Return how a registry reads and writes the chain at ``urls``."""
     contracts = registry.context.contracts
     view = contracts.deployment.contracts["VerificationView"].address

@@ -5,6 +5,7 @@ import json
 import threading
 import urllib.parse
 from collections.abc import Callable
+from dataclasses import dataclass
 from http.client import HTTPConnection
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +16,22 @@ Fault = Callable[[str, list], Any]
 PASS = object()
 CUT = object()
 """Close the connection without an answer."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """Answer with an HTTP error."""
+
+    code: int
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Answer as the node does, but end after ``keep`` of the body, a part of it."""
+
+    keep: float
+    honest_length: bool = True
+    """Whether the header names the length that is sent, or that of the whole body."""
 
 
 class FaultyNode:
@@ -34,16 +51,25 @@ class FaultyNode:
                 answer = outer.fault(request["method"], request["params"])
                 if answer is CUT:
                     self.close_connection = True
-                    return
-                if answer is PASS:
-                    payload = outer._forward(body)
+                elif isinstance(answer, Status):
+                    self._send(b"<html>error</html>", status=answer.code)
+                elif isinstance(answer, Broken):
+                    whole = outer._forward(body)
+                    part = whole[: int(len(whole) * answer.keep)]
+                    self._send(part, length=len(part) if answer.honest_length else len(whole))
+                    self.close_connection = True
+                elif answer is PASS:
+                    self._send(outer._forward(body))
                 elif isinstance(answer, bytes):
-                    payload = answer
+                    self._send(answer)
                 else:
-                    payload = json.dumps({"jsonrpc": "2.0", "id": request["id"], **answer}).encode()
-                self.send_response(200)
+                    whole = {"jsonrpc": "2.0", "id": request["id"], **answer}
+                    self._send(json.dumps(whole).encode())
+
+            def _send(self, payload: bytes, *, status: int = 200, length: int = -1) -> None:
+                self.send_response(status)
                 self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(payload)))
+                self.send_header("content-length", str(len(payload) if length < 0 else length))
                 self.end_headers()
                 try:
                     self.wfile.write(payload)
@@ -65,11 +91,20 @@ class FaultyNode:
             if asked != method:
                 return PASS
             if after:
-                request = {"jsonrpc": "2.0", "id": 0, "method": asked, "params": params}
-                self._forward(json.dumps(request).encode())
+                self.truth(asked, params)
             return answer
 
         self.fault = fault
+
+    def heal(self) -> None:
+        """Be a good node from now on."""
+        self.fault = lambda *_: PASS
+
+    def truth(self, method: str, params: list) -> dict[str, Any]:
+        """Ask the node itself; return its whole answer."""
+        request = {"jsonrpc": "2.0", "id": 0, "method": method, "params": params}
+        answer = json.loads(self._forward(json.dumps(request).encode()))
+        return {name: answer[name] for name in ("result", "error") if name in answer}
 
     def _forward(self, body: bytes) -> bytes:
         connection = HTTPConnection(self._target.hostname, self._target.port, timeout=10)
