@@ -7,6 +7,7 @@ from typing import Annotated
 import anyio
 from fastapi import Depends, Request
 
+from registry.api.backlog import BacklogView
 from registry.api.health import Health
 from registry.api.metrics import Metrics
 from registry.api.rates import Rates
@@ -32,6 +33,7 @@ class Edge:
         self.registry = registry
         self.rates = rates
         self.health = Health(registry)
+        self.backlog = BacklogView(registry)
         self.metrics = Metrics(registry, self.health)
         self.heavy = anyio.CapacityLimiter(HEAVY_AT_ONCE)
         self.lookups = anyio.CapacityLimiter(LOOKUPS_AT_ONCE)

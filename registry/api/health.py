@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +11,7 @@ from ecert.chain.rpc import RpcNode
 from ecert.errors import EcertError
 from networks.embedded import endpoint
 from registry.application import Registry
-from registry.outbox.models import ChainCheckpoint
+from registry.outbox.models import ChainCheckpoint, WorkerState
 
 CHAIN_DIRECTORY = "chain"
 """Where an embedded chain lies in the registry's directory."""
@@ -18,12 +19,32 @@ CHAIN_DIRECTORY = "chain"
 LATE_BEATS = 3
 """Heartbeats that a worker may miss before it counts as gone."""
 
+PASSING_SECONDS = 30
+"""How long a worker may wait for something before that is told: much is over in a moment."""
+
 CHECK_SECONDS = 5.0
 """How long what was found is taken to be so still."""
 
 _NODE_SECONDS = 3.0
 
 State = Literal["ok", "degraded", "unavailable"]
+Halt = Literal["database", "chain", "worker", "waiting"]
+"""Why nothing new is issued: no database; no node; no worker; a worker that waits for something."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeVitals:
+    """How one of the chain's nodes fares.
+
+    Attributes:
+        up: Whether it answers as a node of this chain.
+        seconds: How long it took to answer.
+        height: The block that it is at.
+    """
+
+    up: bool
+    seconds: float = 0.0
+    height: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +53,42 @@ class Vitals:
 
     Attributes:
         database: Whether the database answers.
-        chain: Whether a node of the chain answers.
-        worker: Whether the worker signed a checkpoint lately; it does so also when idle.
+        nodes: The chain's nodes, in the order of the settings.
+        worker: Whether the worker gave a sign of life lately; it does so also when idle.
+        waiting: Whether the worker has waited for something for a while.
+        told: What the worker tells of itself, if it has.
         checkpoint: The newest final block with the time of its signature.
     """
 
     database: bool
-    chain: bool
+    nodes: tuple[NodeVitals, ...]
     worker: bool
+    waiting: bool
+    told: WorkerState | None
     checkpoint: tuple[int, int] | None
+
+    @property
+    def chain(self) -> bool:
+        """Whether any node of the chain answers."""
+        return any(node.up for node in self.nodes)
+
+    @property
+    def halted(self) -> Halt | None:
+        """Why nothing new is issued."""
+        if not self.database:
+            return "database"
+        if not self.chain:
+            return "chain"
+        if not self.worker:
+            return "worker"
+        return "waiting" if self.waiting else None
 
     @property
     def state(self) -> State:
         """``unavailable`` when nothing can be served; ``degraded`` when nothing new is issued."""
         if not self.database:
             return "unavailable"
-        return "ok" if self.chain and self.worker else "degraded"
+        return "degraded" if self.halted else "ok"
 
 
 class Health:
@@ -63,7 +104,7 @@ class Health:
         self._clock = clock
         self._lock = threading.Lock()
         self._looked = float("-inf")
-        self._vitals = Vitals(False, False, False, None)
+        self._vitals = Vitals(False, (), False, False, None, None)
 
     def vitals(self) -> Vitals:
         """Return what was found a few seconds ago at most."""
@@ -74,25 +115,58 @@ class Health:
             return self._vitals
 
     def _look(self) -> Vitals:
+        nodes = self._nodes()
         try:
             with self._registry.database.reading() as session:
                 row = session.get(ChainCheckpoint, 1)
+                told = session.get(WorkerState, 1)
         except EcertError:
-            return Vitals(False, self._chain_answers(), False, None)
+            return Vitals(False, nodes, False, False, None, None)
+        now = self._registry.context.clock()
         latest = None if row is None else (row.number, row.time)
-        return Vitals(True, self._chain_answers(), self._worker_beats(latest), latest)
-
-    def _worker_beats(self, latest: tuple[int, int] | None) -> bool:
-        if latest is None:
-            return False
+        signs = [0 if latest is None else latest[1], 0 if told is None else told.updated_at]
         allowed = LATE_BEATS * self._registry.settings.heartbeat_seconds
-        return self._registry.context.clock() - latest[1] <= allowed
+        return Vitals(
+            database=True,
+            nodes=nodes,
+            worker=now - max(signs) <= allowed,
+            waiting=told is not None
+            and told.waits
+            and now - (told.error_since or now) >= PASSING_SECONDS,
+            told=told,
+            checkpoint=latest,
+        )
 
-    def _chain_answers(self) -> bool:
-        settings = self._registry.settings
+    def _nodes(self) -> tuple[NodeVitals, ...]:
         try:
-            url = settings.rpc_url or endpoint(settings.directory / CHAIN_DIRECTORY)
-            answer = RpcNode(url, seconds=_NODE_SECONDS).call("eth_chainId", [])
-            return bool(answer == hex(self._registry.context.contracts.chain_id))
+            urls = self._urls()
         except EcertError:
-            return False
+            return (NodeVitals(False),)
+        if len(urls) == 1:
+            return (self._node(urls[0]),)
+        with ThreadPoolExecutor(len(urls)) as threads:
+            return tuple(threads.map(self._node, urls))
+
+    def _urls(self) -> Sequence[str]:
+        settings = self._registry.settings
+        return settings.nodes or (endpoint(settings.directory / CHAIN_DIRECTORY),)
+
+    def _node(self, url: str) -> NodeVitals:
+        started = time.perf_counter()
+        try:
+            node = RpcNode(url, seconds=_NODE_SECONDS)
+            found = node.call("eth_chainId", [])
+            seconds = time.perf_counter() - started
+            height = _number(node.call("eth_blockNumber", []))
+        except EcertError:
+            return NodeVitals(False)
+        if found != hex(self._registry.context.contracts.chain_id) or height is None:
+            return NodeVitals(False)
+        return NodeVitals(True, seconds, height)
+
+
+def _number(value: object) -> int | None:
+    try:
+        return int(value, 16) if isinstance(value, str) and len(value) <= 18 else None
+    except ValueError:
+        return None

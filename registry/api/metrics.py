@@ -1,7 +1,8 @@
 """Numbers for Prometheus: requests as they come, the rest looked up when asked for."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
+from typing import get_args
 
 import sqlalchemy as sa
 from prometheus_client import (
@@ -11,15 +12,15 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from sqlmodel import Session, col, select
 
 from ecert.errors import EcertError
-from registry.api.health import Health
+from registry.api.health import Halt, Health, NodeVitals
 from registry.application import Registry
 from registry.batches.models import Batch, BatchState
 from registry.documents.models import DocumentRecord, DocumentState
-from registry.outbox.models import LIVE_STATES, Transaction
+from registry.outbox.models import LIVE_STATES, Transaction, WorkerState
 from registry.status.models import ChangeState, StatusChange
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series nobody reads
@@ -88,7 +89,7 @@ class _State:
         for name, value, text in (
             ("database", vitals.database, "Whether the database answers."),
             ("chain", vitals.chain, "Whether a node of the chain answers."),
-            ("worker", vitals.worker, "Whether the worker signed a checkpoint lately."),
+            ("worker", vitals.worker, "Whether the worker gave a sign of life lately."),
         ):
             yield GaugeMetricFamily(f"ecert_{name}_up", text, float(value))
         if vitals.checkpoint is not None:
@@ -98,6 +99,15 @@ class _State:
             yield GaugeMetricFamily(
                 "ecert_checkpoint_age_seconds", "Time since it was signed last.", age
             )
+        halted = GaugeMetricFamily(
+            "ecert_issuing_halted", "Whether nothing new is issued, by reason.", labels=("reason",)
+        )
+        for reason in get_args(Halt):
+            halted.add_metric((reason,), float(vitals.halted == reason))
+        yield halted
+        yield from _nodes(vitals.nodes)
+        if vitals.told is not None:
+            yield from _worker(vitals.told)
 
     def _rows(self, session: Session) -> Iterator[Metric]:
         documents = _counts(session, DocumentRecord.state, DocumentState)
@@ -115,6 +125,52 @@ class _State:
         waiting = (ChangeState.REQUESTED, ChangeState.SENT)
         changes = _counts(session, StatusChange.state, waiting)
         yield _gauge("ecert_status_changes", "Changes of status not yet final.", changes)
+
+
+def _nodes(nodes: Sequence[NodeVitals]) -> Iterator[Metric]:
+    """Tell of the chain's nodes by their place: an address may hold a credential."""
+    best = max((node.height for node in nodes), default=0)
+    up, seconds, lag = (
+        GaugeMetricFamily(name, text, labels=("node",))
+        for name, text in (
+            ("ecert_chain_node_up", "Whether a node answers as one of this chain."),
+            ("ecert_chain_node_seconds", "How long it took to answer."),
+            ("ecert_chain_node_lag_blocks", "How far it is behind the highest."),
+        )
+    )
+    for number, node in enumerate(nodes, 1):
+        up.add_metric((str(number),), float(node.up))
+        if node.up:
+            seconds.add_metric((str(number),), node.seconds)
+            lag.add_metric((str(number),), best - node.height)
+    yield from (up, seconds, lag)
+
+
+def _worker(told: WorkerState) -> Iterator[Metric]:
+    failures = CounterMetricFamily(
+        "ecert_chain_node_failures_total",
+        "Failures of a node since the worker started, by kind.",
+        labels=("node", "kind"),
+    )
+    for number, kinds in enumerate(told.failures, 1):
+        for kind, count in sorted(kinds.items()):
+            failures.add_metric((str(number), kind), count)
+    yield failures
+    yield CounterMetricFamily(
+        "ecert_chain_reorganisations_total", "Final blocks found replaced.", told.reorganisations
+    )
+    yield CounterMetricFamily("ecert_outbox_resent_total", "Transactions sent again.", told.resent)
+    yield GaugeMetricFamily(
+        "ecert_worker_waiting", "Whether the worker waits for something.", float(told.waits)
+    )
+    if told.error is not None:
+        error = GaugeMetricFamily(
+            "ecert_worker_error_timestamp_seconds",
+            "Since when the worker waited for something last, by the error's code.",
+            labels=("code",),
+        )
+        error.add_metric((told.error,), told.error_since or 0)
+        yield error
 
 
 def _counts(session: Session, state: StrEnum, states: Iterable[StrEnum]) -> dict[str, int]:

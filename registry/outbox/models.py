@@ -131,8 +131,10 @@ class WorkerState(SQLModel, table=True):
 
     id: int = Field(default=1, primary_key=True)
     error: str | None = Field(default=None, max_length=100)
-    """Code of what it waits for; none while it works."""
+    """Code of what it waits for, or waited for last."""
     error_since: int | None = Field(default=None, sa_type=sa.BigInteger)
+    error_until: int | None = Field(default=None, sa_type=sa.BigInteger)
+    """When that ended; none while it lasts."""
     reorganisations: int = Field(default=0, sa_type=sa.BigInteger)
     """How often a final block was found to be replaced."""
     resent: int = Field(default=0, sa_type=sa.BigInteger)
@@ -140,3 +142,8 @@ class WorkerState(SQLModel, table=True):
     failures: list[dict[str, int]] = Field(default_factory=list, sa_type=sa.JSON)
     """How often each of the chain's nodes failed, by kind, since the worker started."""
     updated_at: int = Field(default_factory=unix_now, sa_type=sa.BigInteger)
+
+    @property
+    def waits(self) -> bool:
+        """Whether the worker waits for something now."""
+        return self.error is not None and self.error_until is None

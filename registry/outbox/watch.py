@@ -49,11 +49,12 @@ class Watch:
         now = self._registry.context.clock()
         with self._registry.database.transaction() as session:
             row = session.get(WorkerState, 1, with_for_update=True) or WorkerState(id=1)
-            if error is None:
-                row.error_since = None
-            elif row.error_since is None:
-                row.error_since = now
-            row.error, row.failures, row.updated_at = error, failures, now
+            if error is not None:
+                row.error_since = row.error_since if row.waits else now
+                row.error, row.error_until = error, None
+            elif row.waits:
+                row.error_until = now
+            row.failures, row.updated_at = failures, now
             row.reorganisations += self._reorganisations
             row.resent += resent - self._resent
             session.add(row)

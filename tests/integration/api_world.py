@@ -30,6 +30,7 @@ OTHER = "116501000100000000"
 PUBLIC = {
     ("GET", "/health"),
     ("GET", "/health/live"),
+    ("GET", "/status"),
     ("GET", "/metrics"),  # to this machine, or with a token
     ("GET", "/v1/checkpoint"),
     ("GET", "/v1/trust"),

@@ -194,10 +194,11 @@ def test_when_all_are_away_it_waits_and_says_so(faulty: FaultyWorld) -> None:
     assert faulty.suffer() == "rpc_unreachable"
     assert faulty.states(ids) <= {DocumentState.APPROVED, DocumentState.SIGNED}
     told = faulty.told()
-    assert told.error == "rpc_unreachable"
-    assert told.error_since is not None
+    assert (told.waits, told.error) == (True, "rpc_unreachable")
     faulty.finish()
-    assert (faulty.told().error, faulty.told().error_since) == (None, None)
+    after = faulty.told()
+    assert (after.waits, after.error) == (False, "rpc_unreachable")
+    assert after.error_since == told.error_since
 
 
 def test_none_of_them_is_told_of_a_secret_in_anothers_address(faulty: FaultyWorld) -> None:

@@ -15,10 +15,11 @@ from ecert.errors import EcertError, MalformedError, TrustError, UnavailableErro
 from ecert.facts import Basis
 from ecert.fields import MAX_TIME
 from ecert.kinds.catalogue import Catalogue
+from ecert.languages import choose_language
 from ecert.report import STEPS, Outcome, Report, StepResult, Subject, Verdict
 from verifier.web.challenges import CHALLENGE_SECONDS, Challenges
 from verifier.web.errors import BusyError, ChallengeError, RefusedError, status_of
-from verifier.web.language import choose_language, time_said, with_times_said
+from verifier.web.language import time_said, with_times_said
 from verifier.web.result import SIGNS, present
 from verifier.web.schemas import REPORT_EXAMPLE, ReportBody
 from verifier.web.upload import Body, Budget

@@ -9,10 +9,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ecert import limits
 from ecert.errors import EcertError, Language
 from ecert.kinds.catalogue import Catalogue
+from ecert.languages import LANGUAGES
 from ecert.report import Report
 from verifier.inputs import MAX_FILE_BYTES
 from verifier.web.challenges import CHALLENGE_SECONDS, Challenge
-from verifier.web.language import LANGUAGES, say
+from verifier.web.language import say
 from verifier.web.result import present
 from verifier.web.submission import MAX_ASKED_CHARS, Filled
 

@@ -17,12 +17,12 @@ from ecert.asgi import PROBLEM, Broken, Scope, problem
 from ecert.encoding import json_encode
 from ecert.errors import EcertError, Language
 from ecert.fields import time_text
+from ecert.languages import choose_language
 from ecert.rates import RateLimit, client_of
 from ecert.report import Report
 from verifier.web.challenges import Challenge
 from verifier.web.desk import Desk
 from verifier.web.errors import RefusedError, headers_of, status_of
-from verifier.web.language import choose_language
 from verifier.web.page import Pages
 from verifier.web.schemas import (
     PROBLEMS,

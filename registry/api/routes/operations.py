@@ -1,16 +1,19 @@
-"""For whoever keeps the service running: health and metrics."""
+"""For whoever keeps the service running: health and metrics; and for everybody else: its status."""
 
 import hmac
 import ipaddress
 from http import HTTPStatus
+from typing import Annotated
 
-from fastapi import Request, Response
+from fastapi import Header, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from ecert.languages import choose_language
 from registry.api.edge import AnEdge, Edge
-from registry.api.guard import bearer_of
+from registry.api.guard import bearer_of, rated
 from registry.api.routes.routers import public_router
 from registry.api.schemas.public import HealthAnswer, LiveAnswer
+from registry.api.status_page import policy, status_page
 from registry.errors import UnauthenticatedError
 
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
@@ -38,6 +41,29 @@ def health(edge: AnEdge, response: Response) -> HealthAnswer:
 def live() -> LiveAnswer:
     """Tell that the process answers, whatever it stands on."""
     return LiveAnswer()
+
+
+@router.get("/status", response_class=Response, responses={200: {"content": {"text/html": {}}}})
+@rated(cost=5)
+def status(
+    edge: AnEdge,
+    lang: Annotated[str | None, Query(max_length=8)] = None,
+    accept_language: Annotated[str | None, Header(max_length=400)] = None,
+) -> Response:
+    """Show everybody what works, what waits, and what that means; 503 without a database."""
+    vitals = edge.health.vitals()
+    settings = edge.registry.settings
+    page = status_page(
+        choose_language(lang, accept_language),
+        vitals,
+        edge.backlog.backlog(),
+        origin=settings.origin,
+        now=edge.registry.context.clock(),
+        heartbeat=settings.heartbeat_seconds,
+    )
+    code = HTTPStatus.OK if vitals.database else HTTPStatus.SERVICE_UNAVAILABLE
+    headers = {"content-security-policy": policy(), "vary": "accept-language"}
+    return Response(page, code, headers, media_type="text/html; charset=utf-8")
 
 
 @router.get(

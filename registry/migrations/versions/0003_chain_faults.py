@@ -15,6 +15,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("error", sa.String(length=100), nullable=True),
         sa.Column("error_since", sa.BigInteger(), nullable=True),
+        sa.Column("error_until", sa.BigInteger(), nullable=True),
         sa.Column("reorganisations", sa.BigInteger(), nullable=False),
         sa.Column("resent", sa.BigInteger(), nullable=False),
         sa.Column("failures", sa.JSON(), nullable=False),
