@@ -51,7 +51,7 @@ def settings(**given: object) -> Settings:
         value = json_decode(read_file(path, limit=16 * KIB), where=_FILE, max_bytes=16 * KIB)
         if not isinstance(value, dict) or not set(value) <= set(KEPT):
             raise MalformedError("field_malformed", where=_FILE, field="(object)")
-        kept = {name: given for name, given in value.items() if not _in_environment(name)}
+        kept = {name: item for name, item in value.items() if not _in_environment(name)}
     chosen = {name: value for name, value in given.items() if value is not None}
     if "origin" not in {*kept, *chosen} and "REGISTRY_ORIGIN" not in os.environ:
         raise SettingsError("registry_not_set_up", directory=Options.directory)
