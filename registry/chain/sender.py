@@ -8,7 +8,7 @@ until a block holds it. After a crash anywhere, broadcasting what is stored agai
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ecert.chain.node import Header, read_header
 from ecert.errors import MalformedError, UnavailableError
@@ -293,18 +293,17 @@ class Sender:
         """
         return self._pool.height()
 
-    def header(self, block: int | Literal["latest"]) -> Header | None:
+    def header(self, block: int) -> Header | None:
         """Return a block's header as most nodes have it; None where most have no such block.
 
         Raises:
             UnavailableError: No node answers, or ``chain_nodes_disagree``.
         """
-        tag = block if block == "latest" else hex(block)
 
         def question(ask: Ask) -> Header | None:
-            value = ask("eth_getBlockByNumber", tag, False)
+            value = ask("eth_getBlockByNumber", hex(block), False)
             found = None if value is None else _header(value)
-            if found is not None and block not in ("latest", found.number):
+            if found is not None and found.number != block:
                 raise UnavailableError("sender_answer_malformed", value=f"block {found.number}")
             return found
 

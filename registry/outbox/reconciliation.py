@@ -65,7 +65,7 @@ def reconcile(registry: Registry, sight: Sight, settlement: Settlement) -> int:
     _adopt_changes(registry, sight)
     if _is_restored(registry, sight):
         adopt_unknown(registry, sight, final.number)
-    replaced = replaced_blocks(registry, sight)
+    replaced = replaced_blocks(registry, sight, final.number)
     lost = _find_lost(registry, sight, replaced)
     if lost:
         _log.warning("the chain has lost %d transactions; they are sent again", len(lost))

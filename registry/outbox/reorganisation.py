@@ -11,18 +11,23 @@ from registry.outbox.sight import Sight
 _STEP = 100
 
 
-def replaced_blocks(registry: Registry, sight: Sight) -> list[int]:
-    """Return the blocks with final transactions that other blocks replaced, the newest first.
+def replaced_blocks(registry: Registry, sight: Sight, last: int) -> list[int]:
+    """Return the blocks with final transactions that are not on the chain, the newest first.
 
     A reorganisation replaces the end of the chain: the first block that is still there ends the
     search, so that a start with nothing amiss asks for one block.
+
+    Args:
+        registry: Whose transactions.
+        sight: Reads the chain.
+        last: The chain's newest block.
 
     Raises:
         UnavailableError: The chain does not answer.
     """
     replaced: list[int] = []
     for number, block_hash in _blocks(registry):
-        header = sight.sender.header(number)
+        header = sight.sender.header(number) if number <= last else None
         if header is not None and header.hash == block_hash:
             break
         replaced.append(number)

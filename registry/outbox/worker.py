@@ -156,9 +156,8 @@ class Worker:
         """Return how long to wait: chain or disk may be back in a moment; what was done is kept."""
         self._reconciled = False
         self._failures += 1
-        chain = self._transmitter
-        failures = [] if chain is None else chain.sight.sender.failures
-        self._watch.waits(error, 0 if chain is None else chain.resent, failures)
+        if (chain := self._transmitter) is not None:
+            self._watch.waits(error, chain.resent, chain.sight.sender.failures)
         _log.warning("the worker waits: %s", error)
         pause = self._registry.settings.poll_seconds
         return float(min(pause * 2 ** min(self._failures, 16), _LONGEST_PAUSE))

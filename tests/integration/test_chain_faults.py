@@ -1,13 +1,17 @@
 """The whole worker before nodes that fail and lie: nothing lost, nothing doubled."""
 
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from faulty_world import FaultyWorld, faulty_world
+from faulty_world import ROWS, FaultyWorld, faulty_world, run_fault_mix
 
 from registry.documents.models import DocumentState
-from tests.integration.chain_faults import BROKEN, LIES
+from registry.errors import ReconciliationError
+from tests.integration.chain_faults import BROKEN, LIES, always
+from tests.integration.faulty_node import CUT
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +27,7 @@ def test_the_only_node_is_wrong_for_a_while(faulty: FaultyWorld, fault: str) -> 
     faulty.start(node)
     node.fault = (BROKEN | LIES)[fault](node)
     faulty.fill()
-    faulty.suffer()
+    faulty.suffer(0.3)
     faulty.finish()
 
 
@@ -45,7 +49,46 @@ def test_one_of_two_lies_and_nothing_it_says_becomes_final(faulty: FaultyWorld, 
     faulty.start(*faulty.nodes[:2])
     liar.fault = LIES[fault](liar)
     faulty.fill()
-    faulty.suffer(0.8)
+    faulty.suffer(0.5)
     final, _ = faulty.logged()
     assert faulty.final_batches() <= final
     faulty.finish()
+
+
+def test_a_running_worker_waits_for_a_node_that_lost_the_contracts(faulty: FaultyWorld) -> None:
+    """Though one that starts on such a node ends: it is most likely the wrong one."""
+    node = faulty.nodes[0]
+    faulty.start(node)
+    assert faulty.suffer() is None
+    stop = threading.Event()
+    thread = threading.Thread(target=faulty.world.worker.run, args=(stop,))
+    thread.start()
+    try:
+        node.fault = always(CUT)(node)
+        wait_until(lambda: faulty.told().waits)
+        node.fault = LIES["has no code"](node)
+        wait_until(lambda: faulty.told().error == "chain_contract_missing")
+        ids = faulty.fill()
+        assert thread.is_alive()
+        node.heal()
+        wait_until(lambda: faulty.states(ids) == {DocumentState.ANCHORED})
+    finally:
+        stop.set()
+        thread.join(30)
+    node.fault = LIES["has no code"](node)
+    faulty.start(node)
+    with pytest.raises(ReconciliationError, match="chain_contract_missing"):
+        faulty.world.worker.run(threading.Event())
+    faulty.finish()
+
+
+def test_many_faults_at_random(tmp_path: Path, anvil: Path) -> None:
+    del anvil
+    assert run_fault_mix(tmp_path, seed=7, rounds=4)["documents"] == 5 * ROWS
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -66,6 +66,18 @@ def test_it_arrives_though_all_but_one_swallow_it(faulty: FaultyWorld) -> None:
     assert faulty.states(ids) == {DocumentState.ANCHORED}
 
 
+def test_what_the_only_node_swallowed_is_sent_again(faulty: FaultyWorld) -> None:
+    node = faulty.nodes[0]
+    faulty.start(node)
+    before = faulty.told().resent
+    node.fault = swallowing(node)
+    ids = faulty.fill()
+    faulty.suffer()
+    assert faulty.states(ids) == {DocumentState.BATCHED}
+    faulty.finish()
+    assert faulty.told().resent > before
+
+
 def test_addresses_where_nothing_listens(faulty: FaultyWorld) -> None:
     urls = [CLOSED, faulty.nodes[0].url, CLOSED]
     faulty.world.worker = Worker.network(faulty.world.registry, urls, look_seconds=0)
