@@ -26,6 +26,9 @@ LONGEST_COOLING_SECONDS = 60.0
 LAG_SECONDS = 10.0
 """How long a node may stand still behind another before it has no say any more."""
 
+_MAJORITY_OF = 3
+"""Nodes of which one can be outvoted."""
+
 DISAGREED = "disagreed"
 """Kind of failure of a node that most others contradict."""
 
@@ -77,9 +80,10 @@ class _Node:
     def answered(self) -> None:
         self.failing, self.cooling_until = 0, 0.0
 
-    def stands_at(self, height: int, best: int, *, syncing: bool) -> None:
+    def stands_at(self, height: int, reached: int, *, syncing: bool) -> None:
+        """Note a height; others have reached ``reached``."""
         now = time.monotonic()
-        if height >= best:
+        if height >= reached:
             self.behind_since = None
         elif self.behind_since is None or height > self.height:
             self.behind_since = now
@@ -209,12 +213,12 @@ class RpcPool:
         ]
         if not answers:
             raise UnavailableError("sender_refused", method="eth_blockNumber", reason="error")
-        best = max(height for _, height, _ in answers)
+        heights = sorted(height for _, height, _ in answers)
+        # One of three that invents blocks must not put the others aside; of two, none is right.
+        reached = heights[-1] if len(heights) < _MAJORITY_OF else _most_reached(heights)
         for node, height, syncing in answers:
-            node.stands_at(height, best, syncing=syncing)
-        heights = sorted(height for node, height, _ in answers if not node.lagging)
-        heights = heights or sorted(height for _, height, _ in answers)
-        return heights[(len(heights) - 1) // 2]
+            node.stands_at(height, reached, syncing=syncing)
+        return _most_reached(sorted(h for node, h, _ in answers if not node.lagging) or heights)
 
     def _gather(
         self, question: Callable[[Ask], T], *, heard: bool = False
@@ -277,6 +281,11 @@ def _result(node: RpcNode, method: str, params: Sequence[object]) -> Any:
             "rpc_refused", origin=node.origin, method=method, reason=error.message
         )
     raise error
+
+
+def _most_reached(heights: Sequence[int]) -> int:
+    """Return what more than half have reached of some heights in order."""
+    return heights[(len(heights) - 1) // 2]
 
 
 def disagreement(about: str) -> UnavailableError:
