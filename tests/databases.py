@@ -10,7 +10,8 @@ import signal
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -64,6 +65,17 @@ class Postgres:
         name, source = sa.make_url(url).database, sa.make_url(by).database
         self._execute(f'DROP DATABASE "{name}"')
         self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
+
+    @contextmanager
+    def refusing(self, url: str) -> Iterator[None]:
+        """Let a database end its connections and take no others for a while."""
+        name = sa.make_url(url).database
+        self._execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        self._execute(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        )
+        yield
+        self._execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
 
     def kill(self) -> None:
         """Kill all of it at once, as a power failure does, and wait until it is gone."""

@@ -6,11 +6,14 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from api_world import ApiWorld, problem
 
 from ecert.errors import UnavailableError
@@ -20,6 +23,7 @@ from registry.api import health as health_module
 from registry.api.limits import BodyTooSlowError, Bounds
 from registry.api.server import serving
 from registry.application import Registry
+from registry.database import Database
 from registry.documents.service import DocumentService
 from registry.settings import Settings
 
@@ -145,23 +149,29 @@ def test_what_breaks_inside_is_a_plain_500_and_logged_without_its_words(
     assert "张三" not in caplog.text
 
 
+@contextmanager
+def without_file(database: Database, path: Path) -> Iterator[None]:
+    database.dispose()
+    hidden = path.rename(path.with_suffix(".hidden"))
+    path.mkdir()  # so that SQLite cannot make a new one
+    yield
+    path.rmdir()
+    hidden.rename(path)
+
+
 def test_a_database_that_does_not_answer_is_a_503_and_shows_in_health(
-    api: ApiWorld, monkeypatch: pytest.MonkeyPatch
+    api: ApiWorld, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     monkeypatch.setattr(health_module, "CHECK_SECONDS", 0.0)
-    settings = api.registry.settings
-    path = settings.directory / "registry.sqlite3"
+    database, url = api.registry.database, api.registry.settings.url
+    if database.is_server:
+        away = request.getfixturevalue("postgres").refusing(url)
+    else:
+        away = without_file(database, Path(str(sa.make_url(url).database)))
     with api.client("clerk") as clerk, api.client() as anybody:
-        engine = api.registry.database.engine
-        engine.dispose()
-        hidden = path.rename(path.with_suffix(".hidden"))
-        path.mkdir()  # so that SQLite cannot make a new one
-        try:
+        with away:
             answer = clerk.get("/v1/me")
             health = anybody.get("/health")
-        finally:
-            path.rmdir()
-            hidden.rename(path)
         assert (answer.status_code, problem(answer)) == (503, "database_unavailable")
         assert int(answer.headers["retry-after"]) > 0
         assert (health.status_code, health.json()["status"]) == (503, "unavailable")
