@@ -22,7 +22,7 @@ test: setup  ## everything: lint, types, architecture, contracts, pytest
 	hardhat test solidity
 	pytest $(PYTEST_ARGS)
 
-bench: setup  ## the figures of docs/benchmarks.md, beside the peers', in one run
+bench: setup $(STAMP)/npm-peers  ## the figures of docs/benchmarks.md, beside the peers', in one run
 	@$(BIN)/python -m benchmarks
 
 soak: setup  ## a thousand kills; SOAK_ARGS="--kills N --seed N"
@@ -40,7 +40,7 @@ compile = uv pip compile -q --universal --python-version 3.11 --generate-hashes 
 	--no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml requirements/build.in $(1)
 
 clean:
-	rm -rf build $(VENV) node_modules
+	rm -rf build $(VENV) node_modules benchmarks/peers/node_modules
 
 check-python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and was not found on PATH." \
@@ -74,4 +74,9 @@ $(STAMP)/npm-run: package-lock.json $(STAMP)/run
 $(STAMP)/npm-dev: package-lock.json $(STAMP)/dev
 	@echo "Installing the contract toolchain (pinned, with hashes)"
 	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(STAMP)/npm-peers: benchmarks/peers/package-lock.json $(STAMP)/run
+	@echo "Installing the benchmarks' peers (pinned, with hashes)"
+	@npm ci --prefix benchmarks/peers --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@

@@ -68,6 +68,10 @@ class Deployed:
         call = self._contracts.anchors.anchor_many(department, roots)
         return self._send(call), call.data
 
+    def execute(self, account: LocalAccount, call: ContractCall) -> Mined:
+        """Make any call, or create a contract, by any account."""
+        return self._send(call, account)
+
     @property
     def anchors(self) -> bytes:
         """The AnchorRegistry's address."""

@@ -2,22 +2,29 @@
 
 import json
 import re
+from pathlib import Path
 
+import pytest
 from chain_node import ROOT
 
 EXACT = re.compile(r"\d+\.\d+\.\d+")
 PRODUCT = {"@foundry-rs/anvil", "@expo-google-fonts/noto-sans-sc"}
 
 
-def test_every_dependency_is_exact() -> None:
-    package = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))
-    assert set(package["dependencies"]) == PRODUCT
-    for version in (package["dependencies"] | package["devDependencies"]).values():
+each_folder = pytest.mark.parametrize("folder", [ROOT, ROOT / "benchmarks/peers"], ids=str)
+
+
+@each_folder
+def test_every_dependency_is_exact(folder: Path) -> None:
+    package = json.loads((folder / "package.json").read_text(encoding="utf-8"))
+    assert folder != ROOT or set(package["dependencies"]) == PRODUCT
+    for version in (package["dependencies"] | package.get("devDependencies", {})).values():
         assert EXACT.fullmatch(version)
 
 
-def test_the_lock_file_has_hashes_and_no_addresses() -> None:
-    lock = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))
+@each_folder
+def test_the_lock_file_has_hashes_and_no_addresses(folder: Path) -> None:
+    lock = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))
     for name, entry in lock["packages"].items():
         if name:
             assert "resolved" not in entry, name
@@ -43,8 +50,9 @@ def test_running_needs_no_toolchain() -> None:
     assert others == PRODUCT
 
 
-def test_install_scripts_do_not_run() -> None:
-    settings = (ROOT / ".npmrc").read_text(encoding="utf-8").split()
+@each_folder
+def test_install_scripts_do_not_run(folder: Path) -> None:
+    settings = (folder / ".npmrc").read_text(encoding="utf-8").split()
     assert settings == ["ignore-scripts=true", "omit-lockfile-registry-resolved=true"]
 
 
