@@ -9,6 +9,7 @@ from ecert.chain.node import Nodes
 from ecert.checkpoint import Checkpoint
 from ecert.kinds.catalogue import Catalogue
 from ecert.signing import PublicKey, SoftwareSigner
+from ecert.status import Status
 from ecert.trust import Contract, PinnedBlock, TrustFile, TrustStore
 from networks.embedded import EmbeddedChain
 from registry.chain.accounts import LocalAccount
@@ -36,12 +37,17 @@ class Deployed:
         departments: Codes, the top-level department first.
         kind: The kind that all of them may issue.
         stack: Ends the chain.
+
+    Attributes:
+        chain: The chain.
+        gas: What all transactions so far have used.
     """
 
     def __init__(
         self, directory: Path, departments: list[str], kind: str, stack: ExitStack
     ) -> None:
         self.chain = stack.enter_context(EmbeddedChain(directory))
+        self.gas = 0
         self._sender = Sender(RpcPool([self.chain.rpc_url], self.chain.chain_id))
         self._nonces = MemoryNonces()
         self._council, self._admin = LocalAccount.generate(), LocalAccount.generate()
@@ -51,8 +57,18 @@ class Deployed:
         self._operator, self._signer = SoftwareSigner.generate(), SoftwareSigner.generate()
         parent = COUNCIL
         for code in departments:
-            self._admit(parent, code, kind)
+            self.admit(parent, code, kind)
             parent = code
+
+    def admit(self, parent: str | None, code: str, kind: str) -> None:
+        """Admit a department and give its account the roles of its work."""
+        calls, admin = self._contracts.departments, self._admin.address
+        admission = calls.admit(
+            parent, code, department_kind="PS", name="某市公安局", kinds=[kind], admin=admin
+        )
+        self._send(admission, self._council if parent is COUNCIL else self._admin)
+        for role in (Role.ANCHOR, Role.STATUS):
+            self._send(calls.grant_role(code, code, role, admin))
 
     def register_key(self, department: str, key: PublicKey) -> None:
         """Register a department's signing key."""
@@ -68,9 +84,23 @@ class Deployed:
         call = self._contracts.anchors.anchor_many(department, roots)
         return self._send(call), call.data
 
+    def revoke(self, department: str, status_list: int, indices: list[int]) -> Mined:
+        """Revoke entries of a status list."""
+        return self._send(
+            self._contracts.status.set_status(
+                department, department, status_list, indices, Status.REVOKED
+            )
+        )
+
     def execute(self, account: LocalAccount, call: ContractCall) -> Mined:
         """Make any call, or create a contract, by any account."""
         return self._send(call, account)
+
+    @property
+    def addresses(self) -> list[str]:
+        """The contracts whose events make the records."""
+        found = self._contracts
+        return [calls.address for calls in (found.departments, found.anchors, found.status)]
 
     @property
     def anchors(self) -> bytes:
@@ -107,13 +137,7 @@ class Deployed:
         )
         return word.sign(self._operator)
 
-    def _admit(self, parent: str | None, code: str, kind: str) -> None:
-        calls, admin = self._contracts.departments, self._admin.address
-        admission = calls.admit(
-            parent, code, department_kind="PS", name="某市公安局", kinds=[kind], admin=admin
-        )
-        self._send(admission, self._council if parent is COUNCIL else self._admin)
-        self._send(calls.grant_role(code, code, Role.ANCHOR, admin))
-
     def _send(self, call: ContractCall, account: LocalAccount | None = None) -> Mined:
-        return self._sender.execute(account or self._admin, call, self._nonces)
+        mined = self._sender.execute(account or self._admin, call, self._nonces)
+        self.gas += mined.gas_used
+        return mined
