@@ -109,6 +109,10 @@ class Deployed:
 
     def trust(self) -> TrustStore:
         """Return the trust roots of a verifier."""
+        return TrustStore(self.trust_file(), Catalogue.load(), now=datetime.now(UTC))
+
+    def trust_file(self) -> bytes:
+        """Return the trust file that they are read from."""
         genesis = Nodes([self.chain.rpc_url]).header(0)
         found = self._contracts.contracts
         file = TrustFile(
@@ -127,7 +131,7 @@ class Deployed:
             },
             catalogue_hash=Catalogue.load().hash,
         )
-        return TrustStore(file.sign([self._signer]), Catalogue.load(), now=datetime.now(UTC))
+        return file.sign([self._signer])
 
     def checkpoint(self) -> bytes:
         """Put the chain on disk; return the operator's word that it is final."""

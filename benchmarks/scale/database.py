@@ -79,7 +79,7 @@ def measure() -> dict[str, Any]:
     """Return bytes of a record, a certificate, a claim and a revocation, by engine."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(TemporaryDirectory(prefix="ecert-scale-")))
-        server = stack.enter_context(postgres(directory / "postgresql"))
+        server = stack.enter_context(postgres())
         urls: dict[str, Callable[[str], str | None]] = {
             "sqlite": lambda _: None,
             "postgresql": server.new_database,

@@ -3,27 +3,35 @@
 import csv
 import io
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+import sqlalchemy as sa
 from sqlmodel import select
 
+from ecert.chain.rpc import RpcNode
 from ecert.claiming import proof_input
 from ecert.encoding import b64url_encode
 from ecert.keystore import Cost
+from ecert.kinds.catalogue import Catalogue
 from ecert.signing import SoftwareSigner
+from ecert.trust import TrustStore
 from networks.embedded import EmbeddedChain
 from registry.access.actor import Actor
 from registry.access.models import Role
 from registry.application import Registry
+from registry.batches.models import Batch
 from registry.claims.service import OfferedKey
 from registry.clock import day_in_china, unix_now
 from registry.documents.importing import read_import
 from registry.documents.models import DocumentRecord, DocumentState
+from registry.outbox.models import Purpose, Transaction
 from registry.outbox.sight import EmbeddedSettlement
 from registry.outbox.worker import Worker
 from registry.settings import Settings
 from registry.setup import set_up
+from registry.trust import issue_trust
 from samples.make_samples import DEFAULT_SEED, Samples
 
 KINDS = {
@@ -95,7 +103,7 @@ class Office:
 
     def claim(self, count: int) -> None:
         """Let citizens claim documents, each with all its kind's cards."""
-        for row in self._documents(DocumentState.ANCHORED, count):
+        for row in self._valid(count):
             with self.registry.transaction() as services:
                 _, code = services.claims.make_code(self._clerks[row.department], row.id)
             kind = self.registry.context.catalogue.kind(row.kind)
@@ -108,17 +116,52 @@ class Office:
 
     def revoke(self, count: int) -> None:
         """Revoke documents for good."""
-        for row in self._documents(DocumentState.ANCHORED, count):
+        for row in self._valid(count):
             with self.registry.transaction() as services:
                 services.statuses.revoke(self._approvers[row.department], row.id, "benchmark")
         self._worker.drain(seconds=_SECONDS)
 
-    def _documents(self, state: DocumentState, count: int) -> list[DocumentRecord]:
+    def gas(self) -> int:
+        """Return the gas of all blocks."""
+        node = RpcNode(self.chain.rpc_url)
+        blocks = range(self.chain.final.number + 1)
+        found = (node.call("eth_getBlockByNumber", [hex(block), False]) for block in blocks)
+        return sum(int(block["gasUsed"], 16) for block in found)
+
+    def roots(self) -> int:
+        """Return how many batches there are."""
         with self.registry.database.reading() as session:
-            statement = select(DocumentRecord).where(DocumentRecord.state == state).limit(count)
+            return int(session.exec(select(sa.func.count()).select_from(Batch)).one())
+
+    def transactions(self) -> int:
+        """Return how many transactions anchored and revoked."""
+        of_it = Transaction.purpose.in_((Purpose.ANCHOR, Purpose.STATUS))
+        with self.registry.database.reading() as session:
+            statement = select(sa.func.count()).select_from(Transaction).where(of_it)
+            return int(session.exec(statement).one())
+
+    def trust(self) -> TrustStore:
+        """Return what a verifier trusts."""
+        with self.registry.reading() as services:
+            return TrustStore(issue_trust(services), Catalogue.load(), now=datetime.now(UTC))
+
+    def checkpoint(self) -> bytes:
+        """Return the operator's word of which block is final."""
+        with self.registry.reading() as services:
+            return services.outbox.checkpoint().signed
+
+    def _valid(self, count: int) -> list[DocumentRecord]:
+        """Return documents that nobody has claimed or revoked, of all kinds as they come."""
+        statement = (
+            select(DocumentRecord)
+            .where(DocumentRecord.state == DocumentState.ANCHORED, DocumentRecord.status == 0)
+            .order_by(sa.func.substr(DocumentRecord.id, 13))  # the random end
+            .limit(count)
+        )
+        with self.registry.database.reading() as session:
             found = list(session.exec(statement))
         if len(found) != count:
-            raise RuntimeError(f"{count} documents wanted, {len(found)} are {state}")
+            raise RuntimeError(f"{count} documents wanted, {len(found)} are there")
         return found
 
     def _offer(self, code: str, view: str | None) -> OfferedKey:

