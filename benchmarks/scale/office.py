@@ -2,6 +2,7 @@
 
 import csv
 import io
+import random
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,6 +67,7 @@ class Office:
         self._stack = ExitStack()
         self._directory, self._database_url = directory, database_url
         self._paper_cards = paper_cards
+        self._rng = random.Random(0)
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -151,18 +153,12 @@ class Office:
             return services.outbox.checkpoint().signed
 
     def _valid(self, count: int) -> list[DocumentRecord]:
-        """Return documents that nobody has claimed or revoked, of all kinds as they come."""
-        statement = (
-            select(DocumentRecord)
-            .where(DocumentRecord.state == DocumentState.ANCHORED, DocumentRecord.status == 0)
-            .order_by(sa.func.substr(DocumentRecord.id, 13))  # the random end
-            .limit(count)
-        )
+        """Return documents that are not revoked, of all kinds as they come."""
+        valid = (DocumentRecord.state == DocumentState.ANCHORED, DocumentRecord.status == 0)
         with self.registry.database.reading() as session:
-            found = list(session.exec(statement))
-        if len(found) != count:
-            raise RuntimeError(f"{count} documents wanted, {len(found)} are there")
-        return found
+            ids = session.exec(select(DocumentRecord.id).where(*valid).order_by(DocumentRecord.id))
+            chosen = self._rng.sample(list(ids), count)
+            return list(session.exec(select(DocumentRecord).where(DocumentRecord.id.in_(chosen))))
 
     def _offer(self, code: str, view: str | None) -> OfferedKey:
         signer = SoftwareSigner.generate()

@@ -148,7 +148,7 @@ def _database(found: dict[str, Any]) -> str:
         ("certificate, not yet vacuumed", "the same, before a vacuum"),
         ("certificate alone", "certificate issued alone, 62 random leaves"),
         ("claim", "claim by a wallet, all its artefacts"),
-        ("revocation", "revocation of a claimed or unclaimed certificate"),
+        ("revocation", "revocation of a certificate, claimed or not"),
     ):
         sums = [
             sum(sizes[place] for sizes in engine[thing].values())
