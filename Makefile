@@ -76,7 +76,7 @@ $(STAMP)/npm-dev: package-lock.json $(STAMP)/dev
 	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-$(STAMP)/npm-peers: benchmarks/peers/package-lock.json $(STAMP)/run
+$(STAMP)/npm-peers: benchmarks/peers/package-lock.json $(STAMP)/dev
 	@echo "Installing the benchmarks' peers (pinned, with hashes)"
 	@npm ci --prefix benchmarks/peers --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
