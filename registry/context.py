@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 
 from ecert.keystore import Keystore
 from ecert.kinds import Catalogue
-from registry.batches.paths import LeafCount, Paths
+from registry.batches.paths import Paths
 from registry.chain.calls import AnchorCalls, DepartmentCalls, StatusCalls
 from registry.chain.deploy import Deployment
 from registry.clock import Clock, unix_now
 from registry.outbox.models import ChainDeployment
+from registry.seldom import Seldom
 from registry.settings import Settings
 
 
@@ -59,4 +60,4 @@ class Context:
     contracts: Contracts
     clock: Clock = unix_now
     paths: Paths = field(default_factory=Paths)
-    leaf_count: LeafCount = field(default_factory=LeafCount)
+    leaf_count: Seldom[int] = field(default_factory=Seldom)

@@ -21,6 +21,7 @@ from registry.application import Registry
 from registry.batches.models import Batch, BatchState
 from registry.documents.models import DocumentRecord, DocumentState
 from registry.outbox.models import LIVE_STATES, Transaction, WorkerState
+from registry.seldom import Seldom
 from registry.status.models import ChangeState, StatusChange
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series nobody reads
@@ -69,6 +70,7 @@ class _State:
     def __init__(self, registry: Registry, health: Health) -> None:
         self._registry = registry
         self._health = health
+        self._documents: Seldom[dict[str, int]] = Seldom()
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing: so that registering does not ask the database."""
@@ -110,7 +112,9 @@ class _State:
             yield from _worker(vitals.told)
 
     def _rows(self, session: Session) -> Iterator[Metric]:
-        documents = _counts(session, DocumentRecord.state, DocumentState)
+        documents = self._documents.get(
+            lambda: _counts(session, DocumentRecord.state, DocumentState)
+        )
         yield _gauge("ecert_documents", "Documents by state.", documents)
         batches = _counts(session, Batch.state, BatchState)
         yield _gauge("ecert_batches", "Batches by state.", batches)

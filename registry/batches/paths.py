@@ -1,13 +1,11 @@
-"""Answering for many leaves at once: their paths, and how many there are, both kept in bounds.
+"""Answering for many leaves at once: their paths, from a few nodes of each tree that are kept.
 
 Anybody may ask for the receipts of a crowd, which lies in about as many batches. To hash each of
 these trees anew takes seconds of a core for every question.
 """
 
 import threading
-import time
 from collections import OrderedDict
-from collections.abc import Callable
 
 from ecert.merkle import HASH_BYTES, MerkleTree, leaf_hash
 
@@ -16,9 +14,6 @@ SPAN = 32
 
 MAX_TREES = 16_384
 """Trees kept in part, about 20 MB; the one not asked for longest is forgotten first."""
-
-_SHARE = 100
-"""Counting may take one part in so many of the time."""
 
 
 class Paths:
@@ -69,34 +64,6 @@ class Paths:
             while len(self._kept) > self._max_trees:
                 self._kept.popitem(last=False)
         return nodes
-
-
-class LeafCount:
-    """How many leaves are anchored: counted over all batches, so not for every question.
-
-    Args:
-        clock: Monotonic seconds.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._total = 0
-        self._good_until = float("-inf")
-
-    def get(self, count: Callable[[], int]) -> int:
-        """Return what ``count`` returned a while ago, or returns now.
-
-        The while is a hundred times what counting took: a small registry is counted nearly always,
-        and a large one, to which a few batches more mean little, seldom.
-        """
-        with self._lock:
-            started = self._clock()
-            if started >= self._good_until:
-                self._total = count()
-                ended = self._clock()
-                self._good_until = ended + _SHARE * (ended - started)
-            return self._total
 
 
 def _subtree(leaves: bytes, number: int) -> MerkleTree:

@@ -6,7 +6,8 @@ import pytest
 
 from ecert.errors import ProofError
 from ecert.merkle import MerkleTree, leaf_hash
-from registry.batches.paths import SPAN, LeafCount, Paths
+from registry.batches.paths import SPAN, Paths
+from registry.seldom import Seldom
 
 
 def digests(size: int) -> list[bytes]:
@@ -54,7 +55,7 @@ def test_counting_takes_a_hundredth_of_the_time() -> None:
         clock.now += 0.5
         return len(asked)
 
-    leaves = LeafCount(clock)
+    leaves = Seldom[int](clock)
     assert [leaves.get(count), leaves.get(count)] == [1, 1]
     clock.now += 49.9
     assert leaves.get(count) == 1
@@ -63,7 +64,7 @@ def test_counting_takes_a_hundredth_of_the_time() -> None:
 
 
 def test_a_count_that_failed_is_tried_again() -> None:
-    leaves = LeafCount(Clock())
+    leaves = Seldom[int](Clock())
 
     def fail() -> int:
         raise OSError
