@@ -11,6 +11,7 @@ from registry.clock import Clock, unix_now
 from registry.outbox.models import ChainDeployment
 from registry.seldom import Seldom
 from registry.settings import Settings
+from registry.timekeeping import ClockWatch
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Contracts:
 
 @dataclass(frozen=True)
 class Context:
-    """Settings, opened key store, catalogue, contracts and clock of one process.
+    """Settings, opened key store, catalogue, contracts, clock of one process and who watches it.
 
     And what it keeps so as not to work it out for every question.
     """
@@ -59,5 +60,6 @@ class Context:
     keystore: Keystore
     contracts: Contracts
     clock: Clock = unix_now
+    watch: ClockWatch = field(default_factory=ClockWatch)
     paths: Paths = field(default_factory=Paths)
     leaf_count: Seldom[int] = field(default_factory=Seldom)

@@ -37,6 +37,7 @@ class Settings(BaseSettings):
         heartbeat_seconds: How often the checkpoint of a quiet embedded chain is signed again.
         host: Where the web service listens.
         port: The same.
+        disk_low_mib: Less room than this on the directory's disk makes health say ``degraded``.
         metrics_token: Bearer token for metrics read from another machine.
     """
 
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     heartbeat_seconds: int = Field(default=60, ge=1)
     host: str = "127.0.0.1"
     port: int = Field(default=8480, ge=0, le=65535)
+    disk_low_mib: int = Field(default=512, ge=0)
     metrics_token: SecretStr | None = None
 
     @model_validator(mode="after")

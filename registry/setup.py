@@ -27,6 +27,7 @@ from registry.outbox.checkpoints import keep_checkpoint
 from registry.outbox.models import ChainDeployment
 from registry.outbox.sight import Settlement
 from registry.settings import Settings
+from registry.timekeeping import ClockWatch
 
 COUNCIL_KEYS = 3
 """Keys that sign the trust file of a council that this registry holds the keys of."""
@@ -56,6 +57,7 @@ def set_up(
     engine: Engine,
     cost: Cost | None = None,
     clock: Clock = unix_now,
+    watch: ClockWatch | None = None,
     report: Callable[[str], None] = lambda _: None,
 ) -> SetUp:
     """Make a registry on a chain.
@@ -68,6 +70,7 @@ def set_up(
         engine: The chain's engine, for the trust file.
         cost: Cost of the key store's scrypt; its default when not given.
         clock: The time.
+        watch: Judges the clock; one that knows nothing yet when not given.
         report: Told each contract's name when it is on the chain.
 
     Raises:
@@ -104,7 +107,8 @@ def set_up(
     final = settlement.settle()
     with database.transaction() as session:
         row = session.merge(row)
-        context = Context(settings, Catalogue.load(), keystore, Contracts.of(row), clock)
+        watch = watch or ClockWatch()
+        context = Context(settings, Catalogue.load(), keystore, Contracts.of(row), clock, watch)
         keep_checkpoint(session, context, final)
     registry = Registry(settings, database, context)
     operator, token = _operator(registry)

@@ -4,10 +4,12 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from starlette.middleware import Middleware
 
+from ecert.crowd import Crowd
+from networks.connections import trusted_hosts
 from registry.api.edge import Edge
 from registry.api.errors import add_handlers
 from registry.api.guard import OfficerRoute, PublicRoute
-from registry.api.limits import Bounds
+from registry.api.limits import HEALTH_PATHS, MAX_REQUESTS, MAX_REQUESTS_OF_ONE, Bounds
 from registry.api.middleware import Observer, shield
 from registry.api.rates import Rates
 from registry.api.routes import (
@@ -53,6 +55,13 @@ def create_app(registry: Registry, *, rates: Rates | None = None) -> FastAPI:
         middleware=[
             Middleware(Observer, metrics=edge.metrics),
             shield(secure=secure),
+            Middleware(
+                Crowd,
+                most=MAX_REQUESTS,
+                of_one=MAX_REQUESTS_OF_ONE,
+                trusted=trusted_hosts(),
+                always=HEALTH_PATHS,
+            ),
             Middleware(Bounds),
         ],
     )

@@ -1,17 +1,22 @@
 """Whether the service, its database, its worker and its chain are there."""
 
+import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from ecert.chain.rpc import RpcNode
 from ecert.errors import EcertError
+from ecert.limits import MIB
 from networks.embedded import endpoint
 from registry.application import Registry
 from registry.outbox.models import ChainCheckpoint, WorkerState
+from registry.timekeeping import ClockError
 
 CHAIN_DIRECTORY = "chain"
 """Where an embedded chain lies in the registry's directory."""
@@ -26,6 +31,8 @@ CHECK_SECONDS = 5.0
 """How long what was found is taken to be so still."""
 
 _NODE_SECONDS = 3.0
+
+_log = logging.getLogger(__name__)
 
 State = Literal["ok", "degraded", "unavailable"]
 Halt = Literal["database", "chain", "worker", "waiting"]
@@ -57,6 +64,9 @@ class Vitals:
         worker: Whether the worker gave a sign of life lately; it does so also when idle.
         waiting: Whether the worker has waited for something for a while.
         told: What the worker tells of itself, if it has.
+        clock: Whether this machine's clock can be right.
+        free: Bytes that are free on the disk of the registry's directory; None when not known.
+        low: Whether these are fewer than the setting ``disk_low_mib`` wants.
         checkpoint: The newest final block with the time of its signature.
     """
 
@@ -65,6 +75,9 @@ class Vitals:
     worker: bool
     waiting: bool
     told: WorkerState | None
+    clock: bool
+    free: int | None
+    low: bool
     checkpoint: tuple[int, int] | None
 
     @property
@@ -85,10 +98,13 @@ class Vitals:
 
     @property
     def state(self) -> State:
-        """``unavailable`` when nothing can be served; ``degraded`` when nothing new is issued."""
+        """``unavailable`` when nothing can be served.
+
+        ``degraded`` when nothing new is issued, or soon will not be.
+        """
         if not self.database:
             return "unavailable"
-        return "degraded" if self.halted else "ok"
+        return "degraded" if self.halted or not self.clock or self.low else "ok"
 
 
 class Health:
@@ -104,7 +120,7 @@ class Health:
         self._clock = clock
         self._lock = threading.Lock()
         self._looked = float("-inf")
-        self._vitals = Vitals(False, (), False, False, None, None)
+        self._vitals = Vitals(False, (), False, False, None, False, None, False, None)
 
     def vitals(self) -> Vitals:
         """Return what was found a few seconds ago at most."""
@@ -115,13 +131,16 @@ class Health:
             return self._vitals
 
     def _look(self) -> Vitals:
-        nodes = self._nodes()
+        nodes, settings = self._nodes(), self._registry.settings
+        free = free_bytes(settings.directory)
+        low = free is not None and free < settings.disk_low_mib * MIB
         try:
             with self._registry.database.reading() as session:
                 row = session.get(ChainCheckpoint, 1)
                 told = session.get(WorkerState, 1)
         except EcertError:
-            return Vitals(False, nodes, False, False, None, None)
+            right = self._clock_right(None)
+            return Vitals(False, nodes, False, False, None, right, free, low, None)
         now = self._registry.context.clock()
         latest = None if row is None else (row.number, row.time)
         signs = [0 if latest is None else latest[1], 0 if told is None else told.updated_at]
@@ -134,6 +153,9 @@ class Health:
             and told.waits
             and now - (told.error_since or now) >= PASSING_SECONDS,
             told=told,
+            clock=self._clock_right(latest),
+            free=free,
+            low=low,
             checkpoint=latest,
         )
 
@@ -163,6 +185,24 @@ class Health:
         if found != hex(self._registry.context.contracts.chain_id) or height is None:
             return NodeVitals(False)
         return NodeVitals(True, seconds, height)
+
+    def _clock_right(self, latest: tuple[int, int] | None) -> bool:
+        context = self._registry.context
+        try:
+            context.watch.check(context.clock(), signed=None if latest is None else latest[1])
+        except ClockError as error:
+            _log.warning("%s", error)
+            return False
+        return True
+
+
+def free_bytes(directory: Path) -> int | None:
+    """Return how much an ordinary process may still write on a directory's disk."""
+    try:
+        found = os.statvfs(directory)
+    except OSError:
+        return None
+    return found.f_bavail * found.f_frsize
 
 
 def _number(value: object) -> int | None:

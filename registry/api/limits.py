@@ -8,6 +8,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ecert import limits
 
+MAX_REQUESTS = 500
+"""Requests at once; more are answered 503."""
+
+MAX_REQUESTS_OF_ONE = 100
+"""Of them, of one client."""
+
+HEALTH_PATHS = frozenset({"/health", "/health/live"})
+"""Answered however many others there are."""
+
 MAX_BODY_BYTES = 256 * limits.KIB
 """A request's body, but for uploads."""
 

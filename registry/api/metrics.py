@@ -94,6 +94,13 @@ class _State:
             ("worker", vitals.worker, "Whether the worker gave a sign of life lately."),
         ):
             yield GaugeMetricFamily(f"ecert_{name}_up", text, float(value))
+        yield GaugeMetricFamily(
+            "ecert_clock_right", "Whether this machine's clock can be right.", float(vitals.clock)
+        )
+        if vitals.free is not None:
+            yield GaugeMetricFamily(
+                "ecert_disk_free_bytes", "Free on the disk of the directory.", vitals.free
+            )
         if vitals.checkpoint is not None:
             number, signed = vitals.checkpoint
             yield GaugeMetricFamily("ecert_final_block", "Newest final block.", number)

@@ -9,12 +9,10 @@ import uvicorn
 
 from ecert import limits
 from ecert.errors import UnavailableError
-from networks.http_server import BoundedProtocol, address_of, listen
+from networks.connections import connections_here
+from networks.http_server import address_of, listen, protocol_of
 from registry.api.app import create_app
 from registry.application import Registry
-
-MAX_CONNECTIONS = 500
-"""Requests at once; more are answered 503."""
 
 _BACKLOG = 256
 _HEADER_BYTES = 16 * limits.KIB
@@ -52,13 +50,12 @@ def serving(registry: Registry) -> Iterator[str]:
 def _config(registry: Registry) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(registry),
-        http=BoundedProtocol,
+        http=protocol_of(connections_here()),
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,  # the application's own names route templates, not addresses asked for
         server_header=False,
-        limit_concurrency=MAX_CONNECTIONS,
         backlog=_BACKLOG,
         timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,

@@ -37,6 +37,7 @@ from registry.errors import (
     NotFoundError,
     UnauthenticatedError,
 )
+from registry.outbox.checkpoints import signing_time
 from registry.status.lists import StatusAllocator
 
 _SECRET_BYTES = 32
@@ -172,7 +173,9 @@ class ClaimService:
             NotFoundError: ``claim_code_unknown``: never made, used, expired or tried too often.
             ClaimRefusedError: ``claim_keys_invalid``, ``claim_proof_invalid``; the try counts.
             ConflictError: ``document_not_valid``, ``signing_key_missing``.
+            ClockError: This machine's clock is plainly wrong; the try does not count.
         """
+        now = signing_time(self._session, self._context)
         self._lock(code)
         made = self._made_before(code, holder, cards)
         if made is not None:
@@ -184,7 +187,6 @@ class ClaimService:
         kind = self._context.catalogue.kind(row.kind)
         kept.attempts_left -= 1
         keys = self._checked_keys(code, kind, holder, cards)
-        now = self._context.clock()
         claim = Claim(document_id=row.id, secret_hash=b"", created_at=now)
         secret = self._new_secret(claim)
         self._session.add(claim)

@@ -13,11 +13,12 @@ import typer
 
 from ecert.client.console import run as run_console
 from ecert.client.home import read_file, write_file
+from ecert.fields import time_text
 from ecert.limits import MAX_TRUST_FILE_BYTES
 from ecert.trust import TrustStore
 from registry.application import Registry
 from registry.cli import departments, documents
-from registry.cli.session import CHAIN, Options, keep_settings, opened, settings
+from registry.cli.session import CHAIN, Options, acting, keep_settings, opened, settings
 from registry.database import Database
 from registry.errors import SettingsError
 from registry.trust import issue_trust
@@ -136,6 +137,16 @@ def trust(
     with opened() as registry:
         write_trust(registry, version=version)
     print(f"信任文件 trust file: {Options.directory / TRUST}, version {version}")
+
+
+@app.command("accept-clock")
+def accept_clock() -> None:
+    """Say that this machine's clock is right, after it was not. 确认本机时钟正确。"""
+    from registry.outbox.checkpoints import accept_clock as accept  # noqa: PLC0415  # see above
+
+    with acting() as (services, actor):
+        now = accept(services.session, services.context, actor)
+    print(f"已确认 accepted: {time_text(now)}")
 
 
 @app.command("db-upgrade")

@@ -1,7 +1,8 @@
 """Signing anew what can no longer be anchored in time.
 
 A document counts only if it is anchored within 24 hours of its ``iat``. What waited too long, the
-chain being down, gets a new artefact of the same content and holder; the old one was never valid.
+chain being down, or was signed by a clock that was wrong, gets a new artefact of the same content
+and holder; the old one was never valid.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from sqlmodel import Session, col, select
 from ecert.artefact import read
 from ecert.signing import PublicKey
 from ecert.status import Status
+from ecert.steps import ANCHOR_WITHIN_SECONDS, CLOCK_SKEW_SECONDS
 from registry.batches.models import Batch, BatchState
 from registry.context import Context
 from registry.departments.barring import barred_departments
@@ -27,6 +29,7 @@ from registry.documents.models import (
     DocumentRecord,
     DocumentState,
 )
+from registry.outbox.checkpoints import signing_time
 from registry.outbox.models import Transaction, TransactionState
 from registry.status.lists import StatusAllocator
 from registry.status.models import ChangeState, StatusChange
@@ -36,27 +39,70 @@ _UNSENT = (TransactionState.QUEUED, TransactionState.FAILED)
 
 
 def mark_stale(session: Session, context: Context) -> int:
-    """Mark artefacts that waited too long, and drop their batches; return how many batches."""
-    oldest = context.clock() - context.settings.resign_after
+    """Mark artefacts that no anchor can make valid; return how many of their batches were dropped.
+
+    They waited too long, or they were signed by a clock that was ahead: anchored now, they would be
+    older than their own ``iat``.
+    """
+    now = signing_time(session, context)
+    oldest, newest = now - context.settings.resign_after, now + CLOCK_SKEW_SECONDS
     session.execute(
         sa.update(Artefact)
-        .where(col(Artefact.state) == ArtefactState.SIGNED, col(Artefact.iat) < oldest)
+        .where(
+            col(Artefact.state) == ArtefactState.SIGNED,
+            sa.or_(col(Artefact.iat) < oldest, col(Artefact.iat) > newest),
+        )
         .values(state=ArtefactState.STALE),
         execution_options=_QUIET,
+    )
+    late = sa.and_(
+        col(Batch.oldest_iat) < oldest,
+        sa.or_(col(Transaction.id).is_(None), col(Transaction.state) != TransactionState.MINED),
+    )
+    early = sa.and_(
+        # What was sent may yet be mined when it fits: its block will tell (``mark_mistimed``).
+        sa.or_(col(Transaction.id).is_(None), col(Transaction.state).in_(_UNSENT)),
+        sa.exists().where(
+            col(Artefact.batch_id) == col(Batch.id),
+            col(Artefact.form) != ArtefactForm.PADDING,
+            col(Artefact.iat) > newest,
+        ),
     )
     statement = (
         select(Batch)
         .outerjoin(Transaction, col(Transaction.id) == col(Batch.transaction_id))
-        .where(
-            col(Batch.state) == BatchState.SEALED,
-            col(Batch.oldest_iat) < oldest,
-            sa.or_(col(Transaction.id).is_(None), col(Transaction.state) != TransactionState.MINED),
-        )
+        .where(col(Batch.state) == BatchState.SEALED, sa.or_(late, early))
     )
     batches = session.exec(statement.with_for_update(of=Batch, skip_locked=True)).all()
     for batch in batches:
         _drop(session, context, batch)
     return len(batches)
+
+
+def mark_mistimed(session: Session, batch: Batch, anchored: int) -> None:
+    """Mark artefacts of a batch whose ``iat`` does not fit the time at which it was anchored.
+
+    Their leaves stay in the tree; nobody will ever accept them there.
+
+    Args:
+        session: The transaction that the batch becomes final in.
+        batch: The batch.
+        anchored: Its block's time.
+    """
+    session.execute(
+        sa.update(Artefact)
+        .where(
+            col(Artefact.batch_id) == batch.id,
+            col(Artefact.state) == ArtefactState.BATCHED,
+            col(Artefact.form) != ArtefactForm.PADDING,
+            sa.or_(
+                col(Artefact.iat) > anchored + CLOCK_SKEW_SECONDS,
+                col(Artefact.iat) < anchored - ANCHOR_WITHIN_SECONDS,
+            ),
+        )
+        .values(state=ArtefactState.STALE, batch_id=None, leaf_index=None),
+        execution_options=_QUIET,
+    )
 
 
 def mark_waiting(session: Session, department: str) -> None:
@@ -108,12 +154,10 @@ def _drop(session: Session, context: Context, batch: Batch) -> None:
     row = None
     if batch.transaction_id is not None:
         row = session.get(Transaction, batch.transaction_id, with_for_update=True)
-    left = select(Batch.id).where(
-        col(Batch.transaction_id) == batch.transaction_id, col(Batch.state) == BatchState.SEALED
-    )
-    if row is not None and row.state in _UNSENT and session.exec(left).first() is None:
-        # What was signed and perhaps sent stays: should it be mined after all, its documents are
-        # older than a day by then, and nobody accepts them.
+    if row is not None and row.state in _UNSENT:
+        # Other batches in it are queued again (``registry.outbox.refusals``). What was signed and
+        # perhaps sent stays: should it be mined after all, its documents are older than a day by
+        # then, and nobody accepts them.
         row.state, row.error = TransactionState.FAILED, "batch_dropped"
         row.updated_at = context.clock()
 
@@ -123,7 +167,7 @@ def _renew(
 ) -> None:
     artefact.state = ArtefactState.SUPERSEDED
     session.add(artefact)
-    now = context.clock()
+    now = signing_time(session, context)
     expired = document.valid_until is not None and document.valid_until <= now
     if document.status == Status.REVOKED or expired:
         return

@@ -25,6 +25,7 @@ from registry.documents.artefacts import keep
 from registry.documents.issuing import Issue, Signed, sign_card, sign_document
 from registry.documents.models import DocumentRecord, DocumentState
 from registry.documents.preparing import check_term
+from registry.outbox.checkpoints import signing_time
 from registry.status.lists import StatusAllocator
 
 DOCUMENTS: sa.Table = DocumentRecord.__table__  # type: ignore[attr-defined]
@@ -89,7 +90,7 @@ def _approved(session: Session, limit: int) -> list[_Row]:
 def _sign(session: Session, context: Context, department: str, documents: Sequence[_Row]) -> None:
     keys = KeyService(session, context.keystore)
     signer = keys.signer(keys.issuing_key(department))
-    now = context.clock()
+    now = signing_time(session, context)
     each = 2 if context.settings.paper_cards else 1
     entries = iter(StatusAllocator(session).take_apart(department, each * len(documents)))
     made: list[tuple[str, Signed]] = []

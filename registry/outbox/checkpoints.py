@@ -1,45 +1,90 @@
 """The operator's signed word on the newest final block."""
 
-from typing import Any
-
 from sqlmodel import Session
 
 from ecert.chain.node import Header
 from ecert.checkpoint import Checkpoint
+from ecert.fields import time_text
+from registry.access.actor import Actor
+from registry.access.models import Role
+from registry.audit.service import AuditTrail
 from registry.context import Context
 from registry.departments.keys import KeyService
 from registry.departments.models import KeyPurpose
+from registry.errors import NotFoundError
 from registry.outbox.models import ChainCheckpoint
 
 
+def signing_time(session: Session, context: Context) -> int:
+    """Return the time for what is signed now.
+
+    Raises:
+        ClockError: The clock that would say so is plainly wrong.
+    """
+    row = session.get(ChainCheckpoint, 1)
+    return context.watch.check(context.clock(), signed=None if row is None else row.time)
+
+
 def keep_checkpoint(session: Session, context: Context, block: Header) -> ChainCheckpoint:
-    """Sign and keep a checkpoint of ``block``; never one below the one that is kept."""
+    """Sign and keep a checkpoint of ``block``; never one below the one that is kept.
+
+    Raises:
+        ClockError: The clock is plainly wrong.
+    """
     row = session.get(ChainCheckpoint, 1, with_for_update=True)
     if row is not None and row.number > block.number:
         return row
-    keys = KeyService(session, context.keystore)
-    signer = keys.signer(keys.signing_key(None, KeyPurpose.CHECKPOINTS))
+    # A block's time may run ahead of this clock: verifiers take the later of both.
+    now = context.watch.check(context.clock(), signed=None if row is None else row.time)
     checkpoint = Checkpoint(
         chain_id=context.contracts.chain_id,
         number=block.number,
         hash=block.hash,
         state_root=block.state_root,
-        # A block's time may run ahead of this clock: verifiers take the later of both.
-        time=context.clock(),
+        time=now,
     )
-    values: dict[str, Any] = {
-        "chain_id": checkpoint.chain_id,
-        "number": checkpoint.number,
-        "hash": checkpoint.hash,
-        "state_root": checkpoint.state_root,
-        "time": checkpoint.time,
-        "signed": checkpoint.sign(signer),
-    }
+    return _keep(session, context, checkpoint)
+
+
+def accept_clock(session: Session, context: Context, actor: Actor) -> int:
+    """Sign the newest checkpoint anew at this clock's time, whatever time it had.
+
+    For a clock that was wrong and has been set right, or that jumped because the machine was
+    stopped: whoever watches it takes this for the word that it is right now.
+
+    Returns:
+        The time.
+
+    Raises:
+        ForbiddenError: The actor is no operator.
+        NotFoundError: ``checkpoint_missing``.
+    """
+    actor.require(Role.OPERATOR)
+    row = session.get(ChainCheckpoint, 1, with_for_update=True)
     if row is None:
-        row = ChainCheckpoint(id=1, **values)
-        session.add(row)
-    else:
-        for name, value in values.items():
-            setattr(row, name, value)
+        raise NotFoundError("checkpoint_missing")
+    now, before = context.clock(), row.time
+    again = Checkpoint(row.chain_id, row.number, row.hash, row.state_root, time=now)
+    _keep(session, context, again)
+    AuditTrail(session, context.clock).record(
+        actor, "clock.accept", "checkpoint", before=time_text(before), now=time_text(now)
+    )
+    return now
+
+
+def _keep(session: Session, context: Context, checkpoint: Checkpoint) -> ChainCheckpoint:
+    keys = KeyService(session, context.keystore)
+    signer = keys.signer(keys.signing_key(None, KeyPurpose.CHECKPOINTS))
+    row = session.merge(
+        ChainCheckpoint(
+            id=1,
+            chain_id=checkpoint.chain_id,
+            number=checkpoint.number,
+            hash=checkpoint.hash,
+            state_root=checkpoint.state_root,
+            time=checkpoint.time,
+            signed=checkpoint.sign(signer),
+        )
+    )
     session.flush()
     return row

@@ -17,6 +17,7 @@ from registry.departments.models import (
     SigningKey,
 )
 from registry.documents.models import Artefact, ArtefactState, DocumentRecord, DocumentState
+from registry.documents.renewal import mark_mistimed
 from registry.outbox.models import Purpose, Transaction
 from registry.status.models import ChangeState, StatusChange
 
@@ -57,6 +58,7 @@ def anchored(session: Session, context: Context, batch: Batch, *, block: int, ti
     batch.sequence = (last or 0) + 1
     session.add(batch)
     session.flush()
+    mark_mistimed(session, batch, time)
     session.execute(
         sa.update(Artefact)
         .where(col(Artefact.batch_id) == batch.id, col(Artefact.state) == ArtefactState.BATCHED)

@@ -47,6 +47,20 @@ class Settlement(Protocol):
             UnavailableError: It could not be done; nothing is final that was not before.
         """
 
+    def witness(self) -> Header | None:
+        """Return the newest block if another machine gave it its time, else None.
+
+        Raises:
+            UnavailableError: No node answers.
+        """
+
+    def set_clock(self, now: int) -> None:
+        """Let the next block be of about ``now``, where this machine gives blocks their time.
+
+        Raises:
+            UnavailableError: The node does not answer.
+        """
+
 
 class EmbeddedSettlement:
     """Final is what is in the snapshot on disk.
@@ -68,6 +82,14 @@ class EmbeddedSettlement:
         """Write the snapshot."""
         block = self._chain.persist()
         return Header(block.number, block.hash, block.state_root, block.timestamp)
+
+    def witness(self) -> Header | None:
+        """Return None: blocks have the time of this machine."""
+        return None
+
+    def set_clock(self, now: int) -> None:
+        """Set the node's clock back where a wrong one of this machine had put it ahead."""
+        self._chain.set_clock(now)
 
 
 class NetworkSettlement:
@@ -136,6 +158,13 @@ class NetworkSettlement:
         if header is None:
             raise UnavailableError("chain_nodes_behind", block=height, final=number)
         return height, None if header.hash == block_hash else last
+
+    def witness(self) -> Header | None:
+        """Return the newest block that most nodes have, and the same."""
+        return self._sender.header(self._sender.block_number())
+
+    def set_clock(self, now: int) -> None:
+        """Do nothing: others give blocks their time."""
 
 
 @dataclass(frozen=True, slots=True)

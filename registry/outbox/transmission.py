@@ -97,8 +97,11 @@ class Transmitter:
         now = self._context.clock()
         before = sa.orm.aliased(Transaction)
         settled = (TransactionState.FINAL, TransactionState.FAILED)
+        created = col(Transaction.created_at)
+        # What was queued while the clock was ahead has waited for long enough.
+        since = sa.case((created > now, 0), else_=created)
         waits = sa.case(
-            (col(Transaction.after_id).is_(None), col(Transaction.created_at)),
+            (col(Transaction.after_id).is_(None), since),
             # A failed one ends the wait too: what follows is decided in ``_prepare``.
             (col(before.state).in_(settled), sa.func.coalesce(before.block_time, 0)),
             else_=sa.literal(1 << 60),

@@ -4,6 +4,7 @@ A crash between any two steps leaves rows from which the next start goes on; a c
 undoes it. Nothing is remembered outside the database.
 """
 
+import contextlib
 import logging
 import threading
 import time
@@ -23,7 +24,7 @@ from registry.context import Context
 from registry.documents.renewal import mark_stale, renew_stale
 from registry.documents.signing import sign_approved
 from registry.errors import ConflictError, ReconciliationError
-from registry.outbox.checkpoints import keep_checkpoint
+from registry.outbox.checkpoints import keep_checkpoint, signing_time
 from registry.outbox.duty import duty_of
 from registry.outbox.models import ChainCheckpoint
 from registry.outbox.reconciliation import reconcile
@@ -39,11 +40,15 @@ from registry.outbox.sight import (
 from registry.outbox.transmission import Hook, Transmitter
 from registry.outbox.watch import Watch
 from registry.status.sending import queue_changes
+from registry.timekeeping import ClockError
 
 _SIGN_ROUNDS = 16
 """Chunks that are signed before the chain gets its turn."""
 
 _MEND_SECONDS = 5.0
+_LOOK_SECONDS = 5.0
+"""How often the clock and the chain's are held together."""
+
 _LONGEST_PAUSE = 10.0
 _PASSING = (UnavailableError, ConflictError)
 """Errors after which trying again is right: no answer, or another worker was quicker."""
@@ -75,6 +80,7 @@ class Worker:
         self._watch = Watch(registry)
         self._reconciled = False
         self._mended_at = 0.0
+        self._looked_at = float("-inf")
         self._failures = 0
 
     @classmethod
@@ -167,6 +173,7 @@ class Worker:
 
         Raises:
             UnavailableError: Chain or database do not answer.
+            ClockError: This machine's clock is plainly wrong: nothing is done by it.
             ReconciliationError: This is not the registry's chain.
         """
         chain = self._on_duty()
@@ -206,12 +213,30 @@ class Worker:
             self._reconciled = False
             if chain.settlement.recalls:
                 self._watch.reorganised()
+        self._check_clock(chain.settlement)
         if not self._reconciled:
             reconcile(self._registry, chain.sight, chain.settlement)
             self._duty.confirm()
             self._reconciled = True
             chain.compared_at = self._registry.context.clock()
             self._hook("reconciled")
+
+    def _check_clock(self, settlement: Settlement) -> None:
+        context, looks = self._registry.context, time.monotonic() >= self._looked_at + _LOOK_SECONDS
+        if looks:
+            with contextlib.suppress(UnavailableError):  # whoever needs the chain will say so
+                if (head := settlement.witness()) is not None:
+                    context.watch.see_block(head.number, head.time)
+        try:
+            with self._registry.database.reading() as session:
+                now = signing_time(session, context)
+        except ClockError:
+            self._looked_at = float("-inf")  # at once when it is right again
+            self._duty.release()  # perhaps another one's is right
+            raise
+        if looks:
+            settlement.set_clock(now)
+            self._looked_at = time.monotonic()
 
     def _make(self) -> bool:
         """Sign and close batches: what any number of workers do at once."""

@@ -4,6 +4,7 @@ import csv
 import importlib.util
 import io
 import sys
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +32,7 @@ from registry.outbox.sight import EmbeddedSettlement
 from registry.outbox.worker import Worker
 from registry.settings import Settings
 from registry.setup import set_up
+from registry.timekeeping import ClockWatch
 from registry.trust import issue_trust
 
 PASSPHRASE = "correct horse battery staple"
@@ -66,6 +68,9 @@ class RegistryWorld:
         cls, directory: Path, chain: EmbeddedChain, url: str | None = None, **values: object
     ) -> "RegistryWorld":
         clock = values.pop("clock", unix_now)
+        # A test that moves the clock without a watch of its own lets time pass by it.
+        lenient = ClockWatch() if clock is unix_now else ClockWatch(tolerance=1 << 32)
+        watch = values.pop("watch", lenient)
         settings = settings_for(directory, database_url=url, **values)
         made = set_up(
             settings,
@@ -75,6 +80,7 @@ class RegistryWorld:
             engine="anvil",
             cost=QUICK,
             clock=clock,
+            watch=watch,
         )
         registry = made.registry
         with registry.transaction() as services:
@@ -121,14 +127,18 @@ class RegistryWorld:
         with self.registry.transaction() as services:
             return services.documents.approve_import(self.approver, job.id)
 
-    def verifier(self) -> Verifier:
-        """An independent check: the chain's node, the trust file, nothing of the registry."""
+    def verifier(self, *, ahead: int = 0) -> Verifier:
+        """An independent check: the chain's node, the trust file, nothing of the registry.
+
+        ``ahead`` is how many seconds later the verifier's own clock says it is.
+        """
         with self.registry.reading() as services:
             trust = TrustStore(
                 issue_trust(services), self.registry.context.catalogue, now=datetime.now(UTC)
             )
         finality = FinalWhenSigned(trust, self._checkpoint)
-        return Verifier(trust, ChainReader(trust, [self.chain.rpc_url], finality=finality))
+        urls, clock = [self.chain.rpc_url], lambda: time.time() + ahead
+        return Verifier(trust, ChainReader(trust, urls, finality=finality, clock=clock))
 
     def verdict(
         self, artefact: Artefact, *, now: datetime | None = None, verifier: Verifier | None = None

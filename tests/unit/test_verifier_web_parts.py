@@ -53,7 +53,7 @@ def test_a_challenge_serves_as_nonce_and_as_a_cards_challenge() -> None:
 
 def test_answers_are_remembered_until_they_could_not_be_given_anyway() -> None:
     clock = Clock()
-    challenges = Challenges(clock)
+    challenges = Challenges(clock, monotonic=clock)
     texts = [challenges.make("x").nonce for _ in range(3)]
     for text in texts:
         accept(challenges, text)

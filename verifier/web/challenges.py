@@ -4,12 +4,16 @@ A challenge is 27 bytes: a tag of 3, the time (4), 8 random ones, and 12 of an H
 those under a key of this process. Nothing is stored when one is made, so that nobody can push
 another's out of memory by asking for many; stored is which ones were answered, until they expire.
 The same text serves as the ``nonce`` of a key binding and, decoded, as a card's challenge.
+
+The time is one that nobody sets: else a challenge that was answered before the clock jumped ahead
+and back again would be taken twice.
 """
 
 import hashlib
 import hmac
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,12 +59,20 @@ class Challenges:
     """Makes challenges and accepts each once.
 
     Args:
-        clock: Unix seconds.
+        clock: Unix seconds, for people; nothing is decided by them.
+        monotonic: Seconds that no setting of the clock changes.
         capacity: Answered challenges remembered.
     """
 
-    def __init__(self, clock: Callable[[], float], *, capacity: int = MAX_ANSWERED) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        capacity: int = MAX_ANSWERED,
+    ) -> None:
         self._clock = clock
+        self._monotonic = monotonic
         self._capacity = capacity
         self._key = secrets.token_bytes(32)
         self._answered: dict[bytes, int] = {}  # until when to remember, soonest first
@@ -71,10 +83,10 @@ class Challenges:
 
     def make(self, audience: str) -> Challenge:
         """Return a fresh challenge."""
-        now = int(self._clock())
-        head = _TAG + now.to_bytes(_TIME_BYTES) + secrets.token_bytes(_RANDOM_BYTES)
+        made = int(self._monotonic())
+        head = _TAG + made.to_bytes(_TIME_BYTES) + secrets.token_bytes(_RANDOM_BYTES)
         nonce = b64url_encode(head + self._mac(head))
-        return Challenge(audience, nonce, now + CHALLENGE_SECONDS)
+        return Challenge(audience, nonce, int(self._clock()) + CHALLENGE_SECONDS)
 
     @contextmanager
     def answering(self, asked: str) -> Iterator[Answer]:
@@ -104,7 +116,7 @@ class Challenges:
         head, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
         if not hmac.compare_digest(mac, self._mac(head)):
             raise ChallengeError("challenge_unknown")
-        now = int(self._clock())
+        now = int(self._monotonic())
         made = int.from_bytes(raw[len(_TAG) :][:_TIME_BYTES])
         if now >= made + CHALLENGE_SECONDS:
             raise ChallengeError("challenge_expired", minutes=CHALLENGE_SECONDS // 60)

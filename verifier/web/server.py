@@ -10,10 +10,12 @@ from fastapi import FastAPI
 
 from ecert import limits
 from ecert.asgi import Shield
+from ecert.crowd import Crowd
 from ecert.errors import MalformedError
 from ecert.kinds.catalogue import Catalogue
 from ecert.rates import RateLimit
-from networks.http_server import BoundedProtocol, address_of, listen
+from networks.connections import connections_here, trusted_hosts
+from networks.http_server import address_of, listen, protocol_of
 from verifier.checker import utc_now
 from verifier.web.challenges import Challenges
 from verifier.web.desk import Checks, Desk
@@ -39,8 +41,11 @@ HEADERS = {
 BURST, PER_SECOND = 40, 1.0
 """Checks and challenges that one client may ask for: at once, and again each second."""
 
-MAX_CONNECTIONS = 256
-"""Connections at once; more are answered 503."""
+MAX_REQUESTS = 256
+"""Requests at once; more are answered 503."""
+
+MAX_REQUESTS_OF_ONE = 64
+"""Of them, of one client."""
 
 _HEADER_BYTES = 16 * limits.KIB
 _IDLE_SECONDS = 15
@@ -93,6 +98,13 @@ def create_app(
         lifespan=lifespan,
     )
     add_routes(app, edge, STATIC)
+    app.add_middleware(
+        Crowd,
+        most=MAX_REQUESTS,
+        of_one=MAX_REQUESTS_OF_ONE,
+        trusted=trusted_hosts(),
+        always={"/health"},
+    )
     app.add_middleware(Shield, headers=HEADERS, broken=broken(pages))
     return app
 
@@ -119,12 +131,11 @@ def serve(checker: Checks, host: str, port: int, *, audience: str | None = None)
     print(f"{address_of(listener)}/", flush=True)  # noqa: T201
     config = uvicorn.Config(
         create_app(checker, audience=audience),
-        http=BoundedProtocol,
+        http=protocol_of(connections_here()),
         ws="none",
         log_level="warning",
         access_log=False,  # neither who asks nor what
         server_header=False,
-        limit_concurrency=MAX_CONNECTIONS,
         timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
         h11_max_incomplete_event_size=_HEADER_BYTES,

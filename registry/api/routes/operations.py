@@ -24,7 +24,7 @@ routers = (router,)
 
 @router.get("/health")
 def health(edge: AnEdge, response: Response) -> HealthAnswer:
-    """Tell whether the database, the chain and the worker are there; 503 without a database."""
+    """Tell whether all that the service stands on is there; 503 without a database."""
     vitals = edge.health.vitals()
     if vitals.state == "unavailable":
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
@@ -33,6 +33,8 @@ def health(edge: AnEdge, response: Response) -> HealthAnswer:
         database=vitals.database,
         chain=vitals.chain,
         worker=vitals.worker,
+        clock=vitals.clock,
+        disk=not vitals.low,
         block=None if vitals.checkpoint is None else vitals.checkpoint[0],
     )
 

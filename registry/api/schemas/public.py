@@ -30,11 +30,15 @@ class HealthAnswer(Answer):
     database: bool
     chain: bool
     worker: bool
+    clock: bool
+    """Whether this machine's clock can be right."""
+    disk: bool
+    """Whether there is as much room as there should be."""
     block: int | None
     """The newest final block."""
 
     model_config = Answer.model_config | example(
-        status="ok", database=True, chain=True, worker=True, block=120
+        status="ok", database=True, chain=True, worker=True, clock=True, disk=True, block=120
     )
 
 
