@@ -229,7 +229,7 @@ def test_a_clock_that_was_ahead_at_the_start_and_is_set_right(timed: Timed) -> N
         assert sign_approved(session, context, 1) == 1
         assert seal_waiting(session, context) == 1
         assert sign_approved(session, context, 1) == 1
-    timed.world.worker._heartbeat()  # a checkpoint of tomorrow
+    timed.world.worker._heartbeat(timed.world.worker._on_duty())  # a checkpoint of tomorrow
     with timed.registry.transaction() as services:
         services.statuses.suspend(world.approver, early.id, "ordered while the clock was wrong")
 
