@@ -17,7 +17,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from ecert.rates import client_of
 
 MAX_CONNECTIONS = 4096
-"""Connections at once; each takes about 20 KB."""
+"""Connections at once; each takes about 10 KB."""
 
 MAX_OF_ONE = 256
 """Of them from one address, an IPv6 network of 64 bits counting as one."""
@@ -25,8 +25,12 @@ MAX_OF_ONE = 256
 REFUSED_AT_ONCE = 64
 """Connections that are still open to hear why they are refused; more are closed without a word."""
 
-RESERVED_DESCRIPTORS = 256
-"""File descriptors for all else: database, chain, uploads."""
+BACKLOG = 512
+"""Connections that wait to be accepted. So many are accepted before the first of them is looked at,
+and as many may be given up for them and not be closed yet."""
+
+RESERVED_DESCRIPTORS = 2 * BACKLOG + 256
+"""File descriptors for these and for all else: database, chain, uploads."""
 
 _LOOKED_AT = 64
 _log = logging.getLogger(__name__)

@@ -9,12 +9,11 @@ import uvicorn
 
 from ecert import limits
 from ecert.errors import UnavailableError
-from networks.connections import connections_here
+from networks.connections import BACKLOG, connections_here
 from networks.http_server import address_of, listen, protocol_of
 from registry.api.app import create_app
 from registry.application import Registry
 
-_BACKLOG = 256
 _HEADER_BYTES = 16 * limits.KIB
 _IDLE_SECONDS = 15
 _START_SECONDS = 30.0
@@ -56,7 +55,7 @@ def _config(registry: Registry) -> uvicorn.Config:
         log_config=None,
         access_log=False,  # the application's own names route templates, not addresses asked for
         server_header=False,
-        backlog=_BACKLOG,
+        backlog=BACKLOG,
         timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
         h11_max_incomplete_event_size=_HEADER_BYTES,

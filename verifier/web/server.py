@@ -14,7 +14,7 @@ from ecert.crowd import Crowd
 from ecert.errors import MalformedError
 from ecert.kinds.catalogue import Catalogue
 from ecert.rates import RateLimit
-from networks.connections import connections_here, trusted_hosts
+from networks.connections import BACKLOG, connections_here, trusted_hosts
 from networks.http_server import address_of, listen, protocol_of
 from verifier.checker import utc_now
 from verifier.web.challenges import Challenges
@@ -136,6 +136,7 @@ def serve(checker: Checks, host: str, port: int, *, audience: str | None = None)
         log_level="warning",
         access_log=False,  # neither who asks nor what
         server_header=False,
+        backlog=BACKLOG,
         timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
         h11_max_incomplete_event_size=_HEADER_BYTES,
