@@ -63,8 +63,11 @@ class EmbeddedChain:
         self._mutex = threading.RLock()
         self._process: subprocess.Popen[bytes] | None = None
         binary = find_anvil()
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = _hold(directory / "owner.lock")
+        try:
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = _hold(directory / "owner.lock")
+        except OSError as error:
+            raise _not_started(directory, error) from error
         if self._lock is None:
             raise UnavailableError("chain_directory_locked", directory=directory)
         try:
@@ -203,7 +206,10 @@ class EmbeddedChain:
         for attempt in range(_PORT_ATTEMPTS):
             chosen = port or _free_port(self._host, self._last_port() if attempt == 0 else 0)
             self._rpc = LoopbackRpc(f"http://{self._host}:{chosen}")
-            self._spawn(binary, chosen)
+            try:
+                self._spawn(binary, chosen)
+            except OSError as error:  # the disk may be full
+                raise _not_started(self.directory, error) from error
             if self._answers():
                 return
             if port:
@@ -308,6 +314,10 @@ def endpoint(directory: Path) -> str:
         UnavailableError: ``chain_not_started`` when none was ever started there.
     """
     return str(_read_json(directory / "endpoint.json", "url"))
+
+
+def _not_started(directory: Path, error: OSError) -> UnavailableError:
+    return UnavailableError("chain_start_failed", directory=directory, reason=error.strerror)
 
 
 def _read_json(path: Path, key: str) -> Any:

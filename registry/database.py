@@ -46,6 +46,11 @@ _KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_cou
 _RIVALRY = frozenset({"40001", "40P01", "55P03"})
 """SQLSTATE: serialization failure, deadlock, lock not to be had in time."""
 
+_FULL = frozenset({"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE"})
+"""No room on the disk; a quota or a limit on the file's size reached; no room for the index."""
+
+_FULL_STATE = "53100"
+
 _log = logging.getLogger(__name__)
 
 Id = sa.String(32)
@@ -129,7 +134,7 @@ class Database:
 
         Raises:
             ConflictError: ``concurrent_change``.
-            UnavailableError: ``database_unavailable``.
+            UnavailableError: ``database_unavailable``, ``disk_full``.
         """
         with self._open(self._writer) as session:
             try:
@@ -163,6 +168,8 @@ class Database:
         except OperationalError as error:
             if getattr(error.orig, "sqlstate", None) in _RIVALRY:
                 raise ConflictError("concurrent_change") from None
+            if _is_full(error):
+                raise UnavailableError("disk_full", reason=_reason(error)) from None
             raise UnavailableError("database_unavailable", reason=_reason(error)) from None
         except PoolTimeoutError:
             raise UnavailableError("database_unavailable", reason="no connection free") from None
@@ -195,6 +202,13 @@ def _without_values(error: DatabaseError) -> Exception:
         return error
     fault = RuntimeError(f"{type(error.orig).__name__} ({state})")
     return fault.with_traceback(error.__traceback__)
+
+
+def _is_full(error: OperationalError) -> bool:
+    """Tell whether the database's disk takes no more."""
+    if isinstance(error.orig, sqlite3.Error):
+        return getattr(error.orig, "sqlite_errorname", "") in _FULL
+    return getattr(error.orig, "sqlstate", None) == _FULL_STATE
 
 
 def _reason(error: DatabaseError) -> str:

@@ -1,5 +1,7 @@
 """The one place where errors become answers: problem details (RFC 9457)."""
 
+import errno
+import os
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -36,6 +38,7 @@ from registry.errors import (
 
 _RETRY_SECONDS = 5
 _MAX_LISTED = 20
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 _STATUS: dict[type[EcertError], HTTPStatus] = {
     NotFoundError: HTTPStatus.NOT_FOUND,
@@ -72,6 +75,7 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(DataError, _data)
+    app.add_exception_handler(OSError, _disk)
 
 
 def problem(status: int, error: EcertError, headers: Mapping[str, str] | None = None) -> Response:
@@ -108,6 +112,8 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if isinstance(error, ProblemException):
         return await _domain(request, error.error)
+    if isinstance(error.__cause__, OSError) and error.__cause__.errno in _FULL:
+        return await _disk(request, error.__cause__)  # where an upload is kept meanwhile
     if isinstance(error, BodyTooLargeError):
         told = MalformedError("api_body_too_large", limit=error.limit)
     else:
@@ -136,6 +142,14 @@ async def _data(request: Request, error: Exception) -> Response:
     del request, error
     told = RequestError("api_request_invalid", where="-", errors=[])
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, told)
+
+
+async def _disk(request: Request, error: Exception) -> Response:
+    """Answer where a file could not be written for want of room."""
+    assert isinstance(error, OSError)
+    if error.errno not in _FULL:
+        raise error
+    return await _domain(request, UnavailableError("disk_full", reason=os.strerror(error.errno)))
 
 
 def _route(request: Request) -> str:

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from ecert.chain.node import Nodes
 from networks.embedded import EmbeddedChain, endpoint
@@ -51,7 +51,8 @@ def run_all(registry: Registry) -> None:
     with ExitStack() as stack:
         worker = _worker(registry, stack)
         stack.enter_context(serving(registry))
-        print(f"{registry.settings.origin} — Ctrl-C 停止 to stop", flush=True)
+        with suppress(OSError):  # a log on a full disk: no reason not to serve
+            print(f"{registry.settings.origin} — Ctrl-C 停止 to stop", flush=True)
         worker.run(stop)
 
 
