@@ -184,6 +184,8 @@ class TestSlowClients:
                 connection.sendall(beginning)
             wait_for(lambda: len(held) == 80)
             assert ask(address) == (200, "")
+            if beginning.startswith(b"POST"):
+                assert answer(stopped[0]) == (408, "api_body_too_slow")
 
             def over() -> bool:
                 nonlocal dripping
