@@ -1,5 +1,6 @@
 """Requests at once: so many in all, so many of one client; more are told to come later."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Container
 
@@ -63,6 +64,7 @@ class Crowd:
             for start in range(0, last, PART_BYTES):
                 part = body[start : start + PART_BYTES]
                 await send({"type": "http.response.body", "body": part, "more_body": True})
+                await asyncio.sleep(0)  # else a client that has gone meanwhile is not noticed
             await send({**message, "body": body[last:]} if last else message)
 
         self._count += 1
