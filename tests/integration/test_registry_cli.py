@@ -144,6 +144,11 @@ def test_a_token_is_renewed_and_ended(office: Office) -> None:
     told(office.run("operator", "officer", "disable", "0" * 32), 1, "officer_unknown")
 
 
+def test_only_an_operator_says_that_the_clock_is_right(office: Office) -> None:
+    told(office.run("custodian", "accept-clock"), 1, "role_missing")
+    assert re.search(r"accepted: 20\d\d-\d\d-\d\dT", office.done("operator", "accept-clock"))
+
+
 # -- departments
 
 
