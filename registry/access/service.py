@@ -131,6 +131,19 @@ class OfficerService:
             officer.disabled_at = self._clock()
             self._audit.record(actor, "officer.disable", officer.id, department=officer.department)
 
+    def start_afresh(self) -> str:
+        """End every token, for nobody knows which are still good; return an operator's new one."""
+        officers = self._session.exec(select(Officer).order_by(col(Officer.id))).all()
+        tokens = {}
+        for officer in officers:
+            secret, officer.token_hash = _new_secret()
+            tokens[officer.id] = f"{officer.id}.{secret}"
+        operators = [row.id for row in officers if Role.OPERATOR.value in row.roles]
+        enabled = [row.id for row in officers if row.disabled_at is None and row.id in operators]
+        chosen = next(iter(enabled))
+        self._audit.record(None, "officer.renew", chosen, ended=len(officers))
+        return tokens[chosen]
+
     def all(self, actor: Actor) -> Sequence[Officer]:
         """Return all officers, oldest first, to an operator.
 

@@ -17,7 +17,7 @@ from ecert.fields import time_text
 from ecert.limits import MAX_TRUST_FILE_BYTES
 from ecert.trust import TrustStore
 from registry.application import Registry
-from registry.cli import departments, documents
+from registry.cli import backup, departments, documents
 from registry.cli.session import CHAIN, Options, acting, keep_settings, opened, settings
 from registry.database import Database
 from registry.errors import SettingsError
@@ -33,6 +33,7 @@ app = typer.Typer(
 app.add_typer(departments.app, name="department")
 app.add_typer(departments.officers, name="officer")
 app.add_typer(documents.app)
+app.add_typer(backup.app)
 
 
 @app.callback()

@@ -19,6 +19,7 @@ from registry.services import Services
 from registry.settings import Settings, load_settings
 
 _FILE = "settings.json"
+_MAX_BYTES = 16 * KIB
 CHAIN = "chain"
 """The folder of the embedded chain, within the registry's."""
 KEPT = (
@@ -46,12 +47,20 @@ def settings(**given: object) -> Settings:
         MalformedError: The kept file is damaged.
     """
     path = Options.directory / _FILE
-    kept: dict[str, object] = {}
-    if path.exists():
-        value = json_decode(read_file(path, limit=16 * KIB), where=_FILE, max_bytes=16 * KIB)
-        if not isinstance(value, dict) or not set(value) <= set(KEPT):
-            raise MalformedError("field_malformed", where=_FILE, field="(object)")
-        kept = {name: item for name, item in value.items() if not _in_environment(name)}
+    return settings_from(read_file(path, limit=_MAX_BYTES) if path.exists() else b"{}", **given)
+
+
+def settings_from(text: bytes, **given: object) -> Settings:
+    """Return the settings: those given, then the environment, then those kept in ``text``.
+
+    Raises:
+        SettingsError: ``settings_invalid``; ``registry_not_set_up`` where nothing is kept.
+        MalformedError: The text is damaged.
+    """
+    value = json_decode(text, where=_FILE, max_bytes=_MAX_BYTES)
+    if not isinstance(value, dict) or not set(value) <= set(KEPT):
+        raise MalformedError("field_malformed", where=_FILE, field="(object)")
+    kept = {name: item for name, item in value.items() if not _in_environment(name)}
     chosen = {name: value for name, value in given.items() if value is not None}
     if "origin" not in {*kept, *chosen} and "REGISTRY_ORIGIN" not in os.environ:
         raise SettingsError("registry_not_set_up", directory=Options.directory)

@@ -26,6 +26,14 @@ def upgrade(database: Database, revision: str = "head") -> None:
         command.upgrade(_config(connection), revision)
 
 
+def knows(revision: str) -> bool:
+    """Tell whether a revision is one of this program's, from which it can go on."""
+    from alembic.script import ScriptDirectory  # noqa: PLC0415  # see above
+
+    script = ScriptDirectory.from_config(_config(None))
+    return revision in {known.revision for known in script.walk_revisions()}
+
+
 def revision_of(connection: sa.Connection) -> str | None:
     """Return a database's revision; None for one that was never migrated."""
     if not sa.inspect(connection).has_table("alembic_version"):

@@ -3,17 +3,26 @@
 import secrets
 import struct
 from array import array
+from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 
+import sqlalchemy as sa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from sqlmodel import Session, col, select
 
 from ecert.limits import STATUS_LIST_SIZE
+from registry.departments.models import Department
 from registry.status.models import StatusList
 
 USABLE = STATUS_LIST_SIZE * 3 // 4
 """Entries taken before the next list opens: so many always remain unused that neither an unused
 entry nor the order of use tells anything."""
+
+SKIPPED_LISTS = 64
+LISTS_A_SECOND = 2
+"""Lists left out after a restore: some, and more for the time since than anybody can fill, so that
+a second restore of the same backup does not come upon what was used after the first."""
 
 _SEED_BYTES = 32
 
@@ -72,6 +81,34 @@ class StatusAllocator:
         self._session.add(row)
         self._session.flush()
         return row
+
+
+def leave_lists(
+    session: Session, *, seconds: int, used: Mapping[str, int] = MappingProxyType({})
+) -> None:
+    """Let every department go on with a new list, under a number that was never used.
+
+    The entries that were given out since a backup belong to documents in people's hands.
+
+    Args:
+        session: The transaction to work in.
+        seconds: How long ago the state of the database was that of the registry.
+        used: The greatest number of a list that is known to be used, by department.
+    """
+    newest = dict(
+        session.exec(
+            select(StatusList.department, sa.func.max(StatusList.number)).group_by(
+                col(StatusList.department)
+            )
+        ).all()
+    )
+    skipped = SKIPPED_LISTS + LISTS_A_SECOND * max(seconds, 0)
+    for code in session.exec(select(Department.code)).all():
+        number = max(newest.get(code, 0), used.get(code, 0)) + skipped
+        session.add(
+            StatusList(department=code, number=number, seed=secrets.token_bytes(_SEED_BYTES))
+        )
+    session.flush()
 
 
 @lru_cache(maxsize=64)
