@@ -130,10 +130,10 @@ def _consistent(
 
 
 def _fixed(session: Session) -> sa.Connection:
-    """Fix the state that a session sees to the end: on SQLite its first reading does."""
-    postgresql = session.get_bind().dialect.name == "postgresql"
-    options = {"isolation_level": "REPEATABLE READ"} if postgresql else {}
-    connection = session.connection(execution_options=options)
+    """Fix the state that a session sees to the end: its first question does."""
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":  # a slow disk may keep this session waiting
+        connection.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = 0"))
     revision_of(connection)
     return connection
 

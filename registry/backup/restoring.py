@@ -100,11 +100,12 @@ def restore(
         _require_chain(directory, head)
     settings = choose(checked.settings)
     Keystore.unlock(checked.keystore, settings.read_passphrase())
-    if settings.database_url is not None:
-        _require_empty(settings.database_url)
+    elsewhere = settings.database_url is not None
+    if elsewhere:
+        _require_empty(settings.url)
     with _stage(directory) as stage:
-        url = settings.database_url or f"sqlite:///{stage / 'registry.sqlite3'}"
-        with _emptied_by_failure(url, settings.database_url is not None):
+        url = settings.url if elsewhere else f"sqlite:///{stage / 'registry.sqlite3'}"
+        with _emptied_by_failure(url, elsewhere):
             database = Database(url)
             try:
                 upgrade(database, head.revision)
@@ -263,12 +264,12 @@ def _require_empty(url: str) -> None:
 
 
 @contextmanager
-def _emptied_by_failure(url: str, shared: bool) -> Iterator[None]:
+def _emptied_by_failure(url: str, elsewhere: bool) -> Iterator[None]:
     """Empty a database server's database again where filling it failed; it was empty before."""
     try:
         yield
     except BaseException:
-        if shared:
+        if elsewhere:
             _empty(url)
         raise
 
