@@ -16,6 +16,7 @@ from registry.documents.renewal import mark_waiting
 from registry.documents.service import DocumentService
 from registry.lookups.service import LookupService
 from registry.outbox.service import Outbox
+from registry.restored.service import RestoredService
 from registry.status.service import StatusService
 
 
@@ -76,6 +77,13 @@ class Services:
     def statuses(self) -> StatusService:
         """Suspension and revocation."""
         return StatusService(self.session, self.context, self.departments, self.audit)
+
+    @cached_property
+    def restored(self) -> RestoredService:
+        """What a restore lost and holds."""
+        return RestoredService(
+            self.session, self.context, self.departments, self.statuses, self.audit
+        )
 
     @cached_property
     def batches(self) -> BatchService:

@@ -22,6 +22,7 @@ from registry.outbox.models import (
     Transaction,
     WorkerState,
 )
+from registry.restored.models import HeldDocument, LostRoot
 from registry.status.models import StatusChange, StatusList
 
 METADATA = SQLModel.metadata
@@ -39,10 +40,12 @@ __all__ = [
     "ClaimCode",
     "Department",
     "DocumentRecord",
+    "HeldDocument",
     "ImportJob",
     "KeystoreHeader",
     "KindGrant",
     "LookupEntry",
+    "LostRoot",
     "Officer",
     "SigningKey",
     "StatusChange",

@@ -7,7 +7,7 @@ until a block holds it. After a crash anywhere, broadcasting what is stored agai
 
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from ecert.chain.node import Header, read_header
@@ -23,6 +23,7 @@ from registry.chain.transactions import (
     Outcome,
     Pending,
     PreparedTx,
+    SentCall,
     Superseded,
     Unknown,
 )
@@ -319,6 +320,16 @@ class Sender:
             lambda ask: byte_string(ask("eth_getCode", address, "latest")), f"code of {address}"
         )
 
+    def calls_in(self, block: int) -> Sequence[SentCall]:
+        """Return the transactions of a block that call something, in order.
+
+        Raises:
+            UnavailableError: No node answers, or they do not agree.
+        """
+        return self._certain(
+            lambda ask: _calls(ask("eth_getBlockByNumber", hex(block), True)), f"block {block}"
+        )
+
     def read(self, call: ContractCall) -> bytes:
         """Return what a view function answers on the latest state.
 
@@ -477,3 +488,21 @@ def _refusal(error: RpcError) -> ChainRejectedError | UnavailableError:
 def _says(error: RpcError, words: tuple[str, ...]) -> bool:
     message = error.message.lower()
     return any(word in message for word in words)
+
+
+def _calls(found: Any) -> tuple[SentCall, ...]:
+    rows = found.get("transactions") if isinstance(found, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise UnavailableError("rpc_block_absent", block="-")
+    return tuple(
+        SentCall(
+            account=str(row.get("from")).lower(),
+            target=str(row.get("to")).lower(),
+            nonce=quantity(row.get("nonce")),
+            gas=quantity(row.get("gas")),
+            data=byte_string(row.get("input")),
+            hash=byte_string(row.get("hash"), 32),
+        )
+        for row in rows
+        if row.get("to")
+    )

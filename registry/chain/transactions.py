@@ -76,6 +76,27 @@ class PreparedTx:
             raise MalformedError("chain_transaction_malformed") from error
 
 
+@dataclass(frozen=True, slots=True)
+class SentCall:
+    """A transaction as a block holds it; the addresses in lower case.
+
+    Attributes:
+        account: Who sent it.
+        target: The contract.
+        nonce: Its place among the account's transactions.
+        gas: Its gas limit.
+        data: The call data.
+        hash: Its name on the chain.
+    """
+
+    account: str
+    target: str
+    nonce: int
+    gas: int
+    data: bytes
+    hash: bytes
+
+
 @dataclass(frozen=True)
 class Pending:
     """The chain knows the transaction and may still include it."""

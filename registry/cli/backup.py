@@ -10,7 +10,7 @@ from ecert.client.console import MAX_SECRET_CHARS
 from ecert.client.home import read_file, write_file
 from ecert.errors import MalformedError
 from ecert.fields import time_text
-from registry.cli.session import Options, settings, settings_from
+from registry.cli.session import Options, acting, opened, settings, settings_from
 from registry.database import Database
 from registry.errors import RequestError
 
@@ -142,6 +142,58 @@ def restore(
             f"all tokens and open claim codes are ended; operator's new token, shown this once:\n"
             f"{restored.token}"
         )
+
+
+@app.command()
+def restored(
+    department: Annotated[
+        str | None, typer.Option(help="List its held documents. 列出该部门的待决证照。")
+    ] = None,
+) -> None:
+    """Show what a restore lost and what waits for a decision. 恢复后的待决事项。"""
+    if department is not None:
+        with acting() as (services, actor):
+            for document, state in services.restored.held_documents(actor, department):
+                print(f"{document}  {state.value}")
+        return
+    with opened() as registry, registry.reading() as services:
+        held = services.restored.held()
+        for root in services.restored.lost_roots():
+            at = time_text(root.anchor_time)
+            print(
+                f"{root.department}  {root.state.value:8} 0x{root.root.hex()}  "
+                f"{root.size} 叶 leaves, 区块 block {root.block}, {at}"
+            )
+        for code, count in held.items():
+            print(f"{code}  {count} 份待决 documents held")
+        for action, subject in services.restored.lost_others():
+            print(f"{subject}  {action.removeprefix('registry.')}")
+
+
+@app.command()
+def reissue(
+    department: Annotated[str, typer.Argument(help="The department. 部门。")],
+    revoke: Annotated[
+        str | None,
+        typer.Option(metavar="REASON", help="Revoke lost roots, sign all anew. 撤销并重签。"),
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave lost roots valid. 保留已上链的批次。")
+    ] = False,
+    document: Annotated[
+        list[str] | None, typer.Option(help="With --keep: sign this one. 另外放行的证照。")
+    ] = None,
+) -> None:
+    """Decide about documents signed since the backup that a restore lost. 恢复后重新签发。"""
+    if (revoke is None) != keep or (document and not keep):
+        raise RequestError("reissue_how")
+    with acting() as (services, actor):
+        if revoke is not None:
+            roots, released = services.restored.revoke_lost(actor, department, revoke)
+            print(f"{roots} 个批次已提交撤销 roots revoked, {released} 份将重签 signed again")
+        else:
+            roots, released = services.restored.keep_lost(actor, department, document or ())
+            print(f"{roots} 个批次保留 roots kept, {released} 份放行 documents released")
 
 
 def _opened(

@@ -21,6 +21,8 @@ class DocumentState(StrEnum):
     ANCHORED = "anchored"
     DELIVERED = "delivered"
     REJECTED = "rejected"
+    HELD = "held"
+    """After a restore: it may have been signed since the backup; an officer decides."""
 
 
 ISSUED_STATES = (
@@ -48,6 +50,8 @@ class ArtefactState(StrEnum):
     ANCHORED = "anchored"
     STALE = "stale"
     """It can no longer be anchored in time, or its key was withdrawn before: to be signed anew."""
+    HELD = "held"
+    """After a restore: in no anchored tree that is known, but perhaps in one that was lost."""
     SUPERSEDED = "superseded"
     """Another was signed in its place, or it is needed no more."""
 

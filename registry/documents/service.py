@@ -177,6 +177,7 @@ class DocumentService:
             DocumentState.DRAFT,
             DocumentState.SUBMITTED,
             DocumentState.APPROVED,
+            DocumentState.HELD,
         )
         row.reason = check_reason(reason)
         row.fingerprint = None

@@ -62,9 +62,9 @@ def reconcile(registry: Registry, sight: Sight, settlement: Settlement) -> int:
     """
     _check_chain(registry, sight)
     final = settlement.settle()
-    _adopt_changes(registry, sight)
     if _is_restored(registry, sight):
-        adopt_unknown(registry, sight, final.number)
+        adopt_unknown(registry, sight, final)
+    _adopt_changes(registry, sight)
     replaced = replaced_blocks(registry, sight, final.number)
     lost = _find_lost(registry, sight, replaced)
     if lost:

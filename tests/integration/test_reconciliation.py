@@ -31,7 +31,7 @@ from registry.documents.models import (
 )
 from registry.documents.signing import sign_approved
 from registry.errors import ReconciliationError
-from registry.outbox.adoption import SKIPPED_LISTS
+from registry.status.lists import SKIPPED_LISTS
 from registry.outbox.models import Transaction, TransactionState
 from registry.outbox.worker import Worker
 from registry.status.models import ChangeState, StatusChange
@@ -209,7 +209,7 @@ class TestAnOlderDatabase:
             [adopted] = services.session.exec(select(Batch)).all()
             failed = services.outbox.in_state([TransactionState.FAILED])
         assert (adopted.state, adopted.block) == (BatchState.FINAL, batch.block)
-        assert [row.error for row in failed] == ["chain_already_anchored"]
+        assert failed == [], "its transaction was found on the chain, not sent again"
         for document in world.documents(job):
             assert statuses(world, document) == {Verdict.VALID}
         # Nonces went on from where the chain is.
@@ -264,7 +264,7 @@ class TestAnOlderDatabase:
         old = {(a.status_list, a.status_index) for artefacts in lost for a in artefacts}
         new = {(a.status_list, a.status_index) for row in again for a in world.artefacts(row.id)}
         assert {number for number, _ in old} == {0}
-        assert {number for number, _ in new} == {SKIPPED_LISTS}
+        assert all(number >= SKIPPED_LISTS for number, _ in new)
 
     def test_another_chain_is_not_written_to(self, restorable: Restorable) -> None:
         restorable.stop()

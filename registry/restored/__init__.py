@@ -1,0 +1,1 @@
+"""After a restore: what the registry lost, and what must be decided before it is issued again."""
