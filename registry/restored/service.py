@@ -138,14 +138,14 @@ class RestoredService:
             ConflictError: ``nothing_to_reissue``.
         """
         actor.require_above(Role.CUSTODIAN, self._departments.lineage(department))
-        roots = self._undecided(department, RootState.OPEN)
-        for root in roots:
-            self._decide(actor, root, RootState.KEPT)
         for document_id in release:
             row = self._session.get(DocumentRecord, document_id)
             held = self._session.get(HeldDocument, document_id)
             if row is None or held is None or row.department != department:
                 raise NotFoundError("document_not_held", id=document_id[:32])
+        roots = self._undecided(department, RootState.OPEN)
+        for root in roots:
+            self._decide(actor, root, RootState.KEPT)
         if not roots and not release:
             raise ConflictError("nothing_to_reissue", department=department)
         released = self._release(release)

@@ -31,9 +31,9 @@ from registry.documents.models import (
 )
 from registry.documents.signing import sign_approved
 from registry.errors import ReconciliationError
-from registry.status.lists import SKIPPED_LISTS
 from registry.outbox.models import Transaction, TransactionState
 from registry.outbox.worker import Worker
+from registry.status.lists import SKIPPED_LISTS
 from registry.status.models import ChangeState, StatusChange
 from tests.databases import BACKENDS, Postgres, sqlite_in
 
