@@ -138,11 +138,12 @@ class OfficerService:
         for officer in officers:
             secret, officer.token_hash = _new_secret()
             tokens[officer.id] = f"{officer.id}.{secret}"
-        operators = [row.id for row in officers if Role.OPERATOR.value in row.roles]
-        enabled = [row.id for row in officers if row.disabled_at is None and row.id in operators]
-        chosen = next(iter(enabled))
-        self._audit.record(None, "officer.renew", chosen, ended=len(officers))
-        return tokens[chosen]
+        operators = [row for row in officers if Role.OPERATOR.value in row.roles]
+        enabled = [row for row in operators if row.disabled_at is None]
+        chosen = (enabled or operators)[0]
+        chosen.disabled_at = None  # somebody has to let the others in
+        self._audit.record(None, "officer.renew", chosen.id, ended=len(officers))
+        return tokens[chosen.id]
 
     def all(self, actor: Actor) -> Sequence[Officer]:
         """Return all officers, oldest first, to an operator.

@@ -211,10 +211,9 @@ class _Plain:
 
     def ended(self) -> bool:
         """Tell whether nothing follows, having looked at all that does."""
-        while self._more():
-            if self._ready:
-                return False
-        return self._unpacker.eof and not self._unpacker.unused_data
+        while not self._ready and self._more():
+            pass
+        return not self._ready and self._unpacker.eof and not self._unpacker.unused_data
 
     def _more(self) -> bool:
         data = self._unpacker.unconsumed_tail
