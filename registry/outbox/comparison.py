@@ -30,6 +30,7 @@ from registry.documents.models import (
     DocumentState,
 )
 from registry.errors import ReconciliationError
+from registry.restored.models import LostRoot
 from registry.status.models import ChangeState, ChangeTarget, StatusChange
 
 MAX_FINDINGS = 1000
@@ -40,6 +41,7 @@ _LIVING = (
     ArtefactState.SIGNED,
     ArtefactState.BATCHED,
     ArtefactState.STALE,
+    ArtefactState.HELD,
     ArtefactState.ANCHORED,
 )
 _ON_CHAIN = (DocumentState.ANCHORED, DocumentState.DELIVERED)
@@ -283,11 +285,13 @@ def _name(entry: _Entry) -> str:
 
 
 def _roots(session: Session, wanted: set[_Root]) -> set[_Root]:
+    """Return which of these roots are known: of batches, or as lost by a restore."""
     found: set[_Root] = set()
     for department, root in wanted:
-        statement = select(Batch.id).where(
-            col(Batch.department) == department, col(Batch.root) == root
-        )
-        if session.exec(statement).first() is not None:
-            found.add((department, root))
+        for table in (Batch, LostRoot):
+            statement = select(table.root).where(
+                col(table.department) == department, col(table.root) == root
+            )
+            if session.exec(statement).first() is not None:
+                found.add((department, root))
     return found

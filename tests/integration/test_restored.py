@@ -11,6 +11,7 @@ from registry_world import DEPARTMENT, RegistryWorld, settings_for
 from sqlmodel import col, select
 
 from ecert.artefact import Expectation
+from ecert.chain.node import Nodes
 from ecert.document import DocumentFile
 from ecert.report import Verdict
 from ecert.status import Status, StatusList
@@ -23,6 +24,7 @@ from registry.backup.restoring import restore
 from registry.departments.models import DepartmentState, KeyState
 from registry.documents.models import Artefact, ArtefactForm, DocumentState, ImportJob
 from registry.errors import ConflictError, ForbiddenError, NotFoundError, UnauthenticatedError
+from registry.outbox.comparison import compare
 from registry.outbox.models import Transaction, TransactionState
 from registry.outbox.worker import Worker
 from registry.restored.models import RootState
@@ -202,6 +204,17 @@ def test_transactions_sent_since_are_found_and_not_sent_again(yesterday: Yesterd
     assert list(failed) == list(waiting) == []
 
 
+def agree(world: RegistryWorld) -> None:
+    """Database and chain say the same, whatever was lost."""
+    found = compare(world.registry, Nodes([world.chain.rpc_url]))
+    assert [str(finding) for finding in found.findings] == []
+    assert found.doubled == found.lost == 0
+
+
+def test_database_and_chain_agree_again(yesterday: Yesterday) -> None:
+    agree(yesterday.world)
+
+
 def test_what_nobody_has_the_keys_of_is_told(yesterday: Yesterday) -> None:
     with yesterday.world.registry.reading() as services:
         lost = {subject for _, subject in services.restored.lost_others()}
@@ -269,6 +282,10 @@ def test_documents_of_the_backup_are_as_they_were(yesterday: Yesterday) -> None:
     found = [judged(yesterday.world, [data]) for data in yesterday.given["old"]]
     expected = [Verdict.REVOKED, Verdict.SUSPENDED, Verdict.VALID, Verdict.VALID]
     assert found == [{verdict} for verdict in expected]
+
+
+def test_they_agree_to_the_end(yesterday: Yesterday) -> None:
+    agree(yesterday.world)
 
 
 def test_no_status_entry_was_given_out_twice(yesterday: Yesterday) -> None:
