@@ -37,32 +37,17 @@ class Registry:
         """Open a registry that ``registry.setup`` made.
 
         Raises:
-            SettingsError: ``passphrase_missing``, ``registry_not_set_up``, ``database_outdated``.
+            SettingsError: ``passphrase_missing``, ``registry_not_set_up``, ``database_outdated``,
+                ``database_newer``.
             KeystoreError: ``keystore_missing``, ``passphrase_wrong``.
             UnavailableError: ``database_unavailable``.
         """
         database = Database(settings.url)
-        with database.reading() as session:
-            found, expected = revision_of(session.connection()), NEWEST
-            if found is None:
-                raise SettingsError("registry_not_set_up", directory=settings.directory)
-            if found != expected:
-                raise SettingsError("database_outdated", found=found, expected=expected)
-            header = session.get(KeystoreHeader, "main")
-            deployment = session.get(ChainDeployment, 1)
-        if header is None:
-            raise KeystoreError("keystore_missing")
-        if deployment is None:
-            raise SettingsError("registry_not_set_up", directory=settings.directory)
-        keystore = Keystore.unlock(header.header, settings.read_passphrase())
-        context = Context(
-            settings=settings,
-            catalogue=Catalogue.load(),
-            keystore=keystore,
-            contracts=Contracts.of(deployment),
-            clock=clock,
-        )
-        return cls(settings, database, context)
+        try:
+            return cls(settings, database, _context(settings, database, clock))
+        except BaseException:
+            database.dispose()
+            raise
 
     @contextmanager
     def transaction(self) -> Iterator[Services]:
@@ -79,3 +64,27 @@ class Registry:
     def close(self) -> None:
         """Close the database's connections."""
         self.database.dispose()
+
+
+def _context(settings: Settings, database: Database, clock: Clock) -> Context:
+    with database.reading() as session:
+        found, expected = revision_of(session.connection()), NEWEST
+        if found is None:
+            raise SettingsError("registry_not_set_up", directory=settings.directory)
+        if found > expected:
+            raise SettingsError("database_newer", found=found, expected=expected)
+        if found != expected:
+            raise SettingsError("database_outdated", found=found, expected=expected)
+        header = session.get(KeystoreHeader, "main")
+        deployment = session.get(ChainDeployment, 1)
+    if header is None:
+        raise KeystoreError("keystore_missing")
+    if deployment is None:
+        raise SettingsError("registry_not_set_up", directory=settings.directory)
+    return Context(
+        settings=settings,
+        catalogue=Catalogue.load(),
+        keystore=Keystore.unlock(header.header, settings.read_passphrase()),
+        contracts=Contracts.of(deployment),
+        clock=clock,
+    )

@@ -168,16 +168,14 @@ class Database:
         except OperationalError as error:
             if getattr(error.orig, "sqlstate", None) in _RIVALRY:
                 raise ConflictError("concurrent_change") from None
-            if _is_full(error):
-                raise UnavailableError("disk_full", reason=_reason(error)) from None
-            raise UnavailableError("database_unavailable", reason=_reason(error)) from None
+            raise unavailable(error) from None
         except PoolTimeoutError:
             raise UnavailableError("database_unavailable", reason="no connection free") from None
         except DatabaseError as error:
             if type(error) is not DatabaseError:  # its subclasses: a fault of the program
                 raise _without_values(error) from None
             # The file is damaged, or none of SQLite's.
-            raise UnavailableError("database_unavailable", reason=_reason(error)) from None
+            raise UnavailableError("database_unavailable", reason=reason_of(error)) from None
 
     def connection(self) -> sa.Connection:
         """Return a connection of its own, for locks that end with it; each statement commits."""
@@ -204,6 +202,12 @@ def _without_values(error: DatabaseError) -> Exception:
     return fault.with_traceback(error.__traceback__)
 
 
+def unavailable(error: OperationalError) -> UnavailableError:
+    """Return why the database does not answer, or what it cannot write."""
+    code = "disk_full" if _is_full(error) else "database_unavailable"
+    return UnavailableError(code, reason=reason_of(error))
+
+
 def _is_full(error: OperationalError) -> bool:
     """Tell whether the database's disk takes no more."""
     if isinstance(error.orig, sqlite3.Error):
@@ -211,7 +215,7 @@ def _is_full(error: OperationalError) -> bool:
     return getattr(error.orig, "sqlstate", None) == _FULL_STATE
 
 
-def _reason(error: DatabaseError) -> str:
+def reason_of(error: DatabaseError) -> str:
     """Return why the database does not answer, as strangers may read it in a public answer.
 
     A server's own words name its address, its users and its databases: they go to the log. The

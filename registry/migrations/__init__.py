@@ -4,12 +4,15 @@ Alembic takes half a second to load: it is loaded where the shape is changed, no
 compared, which every start of the program does.
 """
 
+import time
 from importlib import resources
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
-from registry.database import Database
+from ecert.errors import UnavailableError
+from registry.database import Database, unavailable
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -18,12 +21,49 @@ NEWEST = "0004"
 """The revision that this program expects: the last of ``versions``."""
 
 
-def upgrade(database: Database, revision: str = "head") -> None:
-    """Bring a database to ``revision``."""
+LOCK_SECONDS = 2
+"""How long a migration waits for a table on PostgreSQL. Whoever asks for the table meanwhile waits
+behind it, readers too: so it gives way, and tries again."""
+
+LOCK_TRIES = 60
+_PAUSE_SECONDS = 1.0
+_LOCK_NOT_AVAILABLE = "55P03"
+
+
+def upgrade(database: Database, revision: str = "head", *, tries: int = LOCK_TRIES) -> None:
+    """Bring a database to ``revision`` while others read it.
+
+    Raises:
+        UnavailableError: ``database_busy``: somebody kept a table locked all the time. What was
+            done is kept; the same again goes on from there.
+    """
+    for attempt in range(tries):
+        if attempt:
+            time.sleep(_PAUSE_SECONDS)
+        try:
+            return _upgrade(database, revision)
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+                raise unavailable(error) from None
+    raise UnavailableError("database_busy", tries=tries)
+
+
+def _upgrade(database: Database, revision: str) -> None:
     from alembic import command  # noqa: PLC0415  # see above
 
-    with database.engine.connect() as connection:
-        command.upgrade(_config(connection), revision)
+    with database.engine.connect().execution_options(writes=True) as connection:
+        _set(connection, f"SET lock_timeout = '{LOCK_SECONDS}s'")
+        try:
+            command.upgrade(_config(connection), revision)
+        finally:
+            connection.rollback()
+            _set(connection, "RESET lock_timeout")
+
+
+def _set(connection: sa.Connection, statement: str) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(statement)
+        connection.commit()
 
 
 def knows(revision: str) -> bool:

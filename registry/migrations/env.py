@@ -21,6 +21,8 @@ context.configure(
     target_metadata=METADATA,
     render_as_batch=True,  # SQLite cannot alter columns in place
     compare_type=True,
+    # Each holds its locks alone, and may leave its transaction to build an index.
+    transaction_per_migration=True,
     render_item=render_item,
 )
 with context.begin_transaction():

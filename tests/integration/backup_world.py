@@ -40,6 +40,7 @@ class Home:
         return make_backup(database, self.directory, path, embedded=True, moment=moment)
 
     def close(self) -> None:
+        self.world.worker.close()
         self.world.chain.close()
         self.world.registry.close()
 
@@ -68,6 +69,7 @@ def reopened(home: Home, directory: Path, url: str | None) -> Iterator[RegistryW
         world.worker.drain(seconds=60)
         yield world
     finally:
+        worker.close()
         chain.close()
         registry.close()
 

@@ -140,7 +140,9 @@ def yesterday(
     backup = directory.parent / "backup.age"
     make_backup(world.registry.database, directory, backup, embedded=True)
     after_the_backup(made)
+    world.worker.close()
     chain.close()
+    world.worker.close()
     world.registry.close()
     for path in directory.iterdir():
         if path.name != "chain":
@@ -156,6 +158,7 @@ def yesterday(
     world.worker.drain(seconds=60)
     yield made
     world.chain.close()
+    world.worker.close()
     world.registry.close()
 
 
