@@ -44,7 +44,7 @@ OPERATIONS = page("docs/operations.md")
 README = page("README.md")
 
 PROGRAMS = {"registry": registry_app, "verifier": verifier_app, "wallet": wallet_app}
-OTHERS = {"cd", "export", "cp", "sqlite3", "umask"}
+OTHERS = {"cd", "export"}
 """Commands in examples that are not this project's."""
 
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
