@@ -17,9 +17,7 @@ from registry.departments.models import (
 )
 from registry.documents.renewal import mark_waiting
 from registry.outbox.models import LIVE_STATES, Purpose, Transaction
-
-LOST_KEY, LOST_DEPARTMENT = "registry.lost_key", "registry.lost_department"
-"""How the audit trail names what the chain knows and nobody has the keys of any more."""
+from registry.restored.models import LOST_DEPARTMENT, LOST_KEY
 
 _ENDED = (KeyState.WITHDRAWN, KeyState.COMPROMISED)
 

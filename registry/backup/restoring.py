@@ -191,7 +191,7 @@ def _fill(
         filler = _Filler(session.connection(), stage, keep_chain=keep_chain)
         if read_backup(path, key, filler)[1] != manifest:
             raise BackupError("backup_damaged")
-        _set_sequences(session.connection())
+        _settle_in(session.connection())
 
 
 def _complete(database: Database, stage: Path) -> None:
@@ -203,10 +203,11 @@ def _complete(database: Database, stage: Path) -> None:
     kept.unlink()
 
 
-def _set_sequences(connection: sa.Connection) -> None:
-    """Let PostgreSQL count on after the greatest key; SQLite does so by itself."""
+def _settle_in(connection: sa.Connection) -> None:
+    """Let PostgreSQL count on after the greatest key, and plan by what is there now."""
     if connection.dialect.name != "postgresql":
-        return
+        return  # SQLite does so by itself
+    connection.execute(sa.text("ANALYZE"))
     for table in tables_of(connection):
         for column in table.primary_key.columns:
             sequence = connection.scalar(

@@ -9,6 +9,10 @@ from registry.database import Id, StrEnumType
 from registry.documents.models import DocumentState
 
 
+LOST_KEY, LOST_DEPARTMENT = "registry.lost_key", "registry.lost_department"
+"""How the audit trail names what the chain knows and nobody has the keys of any more."""
+
+
 class RootState(StrEnum):
     """What was decided about a lost root."""
 

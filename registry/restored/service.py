@@ -7,14 +7,19 @@ from sqlmodel import Session, col, select
 
 from registry.access.actor import Actor
 from registry.access.models import Role
-from registry.adoption.departments import LOST_DEPARTMENT, LOST_KEY
 from registry.audit.models import AuditEntry
 from registry.audit.service import AuditTrail
 from registry.context import Context
 from registry.departments.service import DepartmentService
 from registry.documents.models import Artefact, ArtefactState, DocumentRecord, DocumentState
 from registry.errors import ConflictError, NotFoundError
-from registry.restored.models import HeldDocument, LostRoot, RootState
+from registry.restored.models import (
+    LOST_DEPARTMENT,
+    LOST_KEY,
+    HeldDocument,
+    LostRoot,
+    RootState,
+)
 from registry.status.service import StatusService
 
 _QUIET = {"synchronize_session": False}

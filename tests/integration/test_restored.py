@@ -22,7 +22,14 @@ from registry.backup.keys import BackupKey, new_secret
 from registry.backup.making import make_backup
 from registry.backup.restoring import restore
 from registry.departments.models import DepartmentState, KeyState
-from registry.documents.models import Artefact, ArtefactForm, DocumentState, ImportJob
+from registry.documents.models import (
+    Artefact,
+    ArtefactForm,
+    ArtefactState,
+    DocumentState,
+    ImportJob,
+)
+from registry.documents.signing import sign_approved
 from registry.errors import ConflictError, ForbiddenError, NotFoundError, UnauthenticatedError
 from registry.outbox.comparison import compare
 from registry.outbox.models import Transaction, TransactionState
@@ -42,6 +49,7 @@ class Yesterday:
     old: ImportJob
     submitted: ImportJob
     approved: ImportJob
+    signed: ImportJob
     given: dict[str, list[bytes]] = field(default_factory=dict)
     entries: set[tuple[str, int | None, int | None]] = field(default_factory=set)
     lost_kid: str = ""
@@ -87,10 +95,14 @@ def before_the_backup(world: RegistryWorld) -> Yesterday:
     old = world.issue(4, seed=1)
     act(world, "suspend", world.documents(old)[3].id)
     world.worker.drain(seconds=60)
+    signed = world.import_rows(1, seed=5)
+    world.approve(signed)
+    with world.registry.transaction() as services:
+        sign_approved(services.session, services.context, 10)
     approved, submitted = world.import_rows(2, seed=2), world.import_rows(2, seed=3)
     world.approve(approved)
     world.admit(world.operator, WAITING)
-    made = Yesterday(world, old, submitted, approved)
+    made = Yesterday(world, old, submitted, approved, signed)
     with world.registry.transaction() as services:
         _, made.code = services.claims.make_code(world.clerk, world.documents(old)[2].id)
         _, made.token = services.officers.add(
@@ -106,6 +118,7 @@ def after_the_backup(made: Yesterday) -> None:
     world.approve(made.submitted)
     unknown = world.issue(2, seed=4)
     made.given["unsigned"] = files(world, made.approved) + files(world, made.submitted)
+    made.given["signed"] = files(world, made.signed)
     made.given["unknown"] = files(world, unknown)
     revoked, suspended, _, reinstated = world.documents(made.old)
     act(world, "revoke", revoked.id)
@@ -195,6 +208,18 @@ def test_what_was_signed_since_is_not_signed_again(yesterday: Yesterday) -> None
     assert judged(world, yesterday.given["unsigned"]) == {Verdict.VALID}
 
 
+def test_what_was_signed_and_not_anchored_is_not_signed_anew(yesterday: Yesterday) -> None:
+    """It is older than its anchor may be; its first copy is under a root that is lost."""
+    world = yesterday.world
+    [document] = world.documents(yesterday.signed)
+    artefacts = world.artefacts(document.id)
+    assert document.state == DocumentState.SIGNED, "so that it can be revoked"
+    assert {artefact.state for artefact in artefacts} == {ArtefactState.HELD}
+    [given] = yesterday.given["signed"]
+    assert {a.text for a in artefacts} >= {DocumentFile.from_bytes(given).text}
+    assert judged(world, [given]) == {Verdict.VALID}
+
+
 def test_transactions_sent_since_are_found_and_not_sent_again(yesterday: Yesterday) -> None:
     with yesterday.world.registry.reading() as services:
         department = services.departments.get(WAITING)
@@ -230,11 +255,11 @@ def test_lost_roots_wait_for_a_custodian(yesterday: Yesterday) -> None:
     world = yesterday.world
     with world.registry.reading() as services:
         lost = services.restored.lost_roots()
-        assert services.restored.held() == {DEPARTMENT: 4}
+        assert services.restored.held() == {DEPARTMENT: 5}
         held = services.restored.held_documents(world.clerk, DEPARTMENT)
     assert {(root.department, root.state) for root in lost} == {(DEPARTMENT, RootState.OPEN)}
     states = [state for _, state in held]
-    assert sorted(states) == ["approved", "approved", "submitted", "submitted"]
+    assert sorted(states) == ["approved", "approved", "signed", "submitted", "submitted"]
     with world.registry.transaction() as services:
         for refused in (world.clerk, world.approver):
             with pytest.raises(ForbiddenError):
@@ -266,13 +291,16 @@ def test_reissued_documents_replace_those_that_were_lost(yesterday: Yesterday) -
     custodian = world.officer(Role.CUSTODIAN)
     with world.registry.transaction() as services:
         roots, released = services.restored.revoke_lost(custodian, DEPARTMENT, "restored")
-    assert (roots > 0, released) == (True, 3)
+    assert (roots > 0, released) == (True, 4)
     world.worker.drain(seconds=60)
     world.approve(yesterday.submitted)
     world.worker.drain(seconds=60)
     assert judged(world, yesterday.given["unsigned"]) == {Verdict.REVOKED}
     assert judged(world, yesterday.given["unknown"]) == {Verdict.REVOKED}
-    given = files(world, yesterday.approved) + files(world, yesterday.submitted)
+    assert judged(world, yesterday.given["signed"]) == {Verdict.REVOKED}
+    jobs = (yesterday.approved, yesterday.submitted, yesterday.signed)
+    given = [data for job in jobs for data in files(world, job)]
+    assert len(given) == 5
     assert judged(world, given) == {Verdict.VALID}
     with world.registry.transaction() as services:
         assert {root.state for root in services.restored.lost_roots()} == {RootState.REVOKED}
