@@ -8,7 +8,6 @@ from sqlmodel import Field, SQLModel
 from registry.database import Id, StrEnumType
 from registry.documents.models import DocumentState
 
-
 LOST_KEY, LOST_DEPARTMENT = "registry.lost_key", "registry.lost_department"
 """How the audit trail names what the chain knows and nobody has the keys of any more."""
 
