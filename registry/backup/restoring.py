@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
 from ecert.encoding import json_decode
 from ecert.errors import MalformedError
@@ -85,8 +86,8 @@ def restore(
 
     Raises:
         BackupError: ``restore_folder_not_empty``, ``restore_database_not_empty``,
-            ``restore_chain_missing``, ``restore_chain_other``, ``backup_newer_schema``, and those
-            of ``read_backup``.
+            ``restore_chain_missing``, ``restore_chain_other``, ``restore_row_refused``,
+            ``backup_newer_schema``, and those of ``read_backup``.
         KeystoreError: ``passphrase_wrong``.
         SettingsError: ``passphrase_missing``, or the settings in the backup are not good.
         MalformedError: ``file_unwritable``, for example when the disk is full.
@@ -157,7 +158,11 @@ class _Filler:
             (self._stage / _LAST).write_bytes(data)
             return sum(1 for _ in rows)
         counter = _Counter(rows)
-        fill(self._connection, table, columns, iter(counter))
+        try:
+            fill(self._connection, table, columns, iter(counter))
+        except (DataError, IntegrityError, ProgrammingError) as error:
+            # SQLite holds longer texts than its columns say, and zeros in them.
+            raise BackupError("restore_row_refused", table=table) from error
         return counter.count
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from backup_world import (  # noqa: F401  # two are fixtures
     KEY,
     Home,
@@ -18,7 +19,9 @@ from backup_world import (  # noqa: F401  # two are fixtures
 from ecert.errors import EcertError
 from registry.backup.errors import BackupError
 from registry.backup.keys import BackupKey, MakingKey, new_secret
+from registry.backup.making import make_backup
 from registry.backup.restoring import check_backup, restore
+from registry.database import Database
 from registry.settings import Settings
 from tests.databases import BACKENDS
 
@@ -163,3 +166,20 @@ def test_without_the_passphrase_of_the_key_store_nothing_is_begun(
             restore(made.path, KEY, directory, lambda _, chosen=settings: chosen)
         assert raised.value.code == code
         nothing_was_left(directory, None)
+
+
+@pytest.mark.parametrize("label", ["x" * 300, "a\0b"])
+def test_a_row_that_the_other_engine_refuses_is_told(
+    home: Home, new_url: Callable[[str], str | None], tmp_path: Path, label: str
+) -> None:
+    """SQLite takes what PostgreSQL does not."""
+    first, url = tmp_path / "first", new_url("postgresql")
+    bring_back(home.backup(tmp_path / "backup.age"), first, None)
+    database = Database(f"sqlite:///{first / 'registry.sqlite3'}")
+    with database.transaction() as session:
+        session.execute(sa.text("UPDATE officer SET label = :label"), {"label": label})
+    made = make_backup(database, first, tmp_path / "odd.age", embedded=False)
+    database.dispose()
+    with pytest.raises(BackupError, match="restore_row_refused"):
+        bring_back(made, tmp_path / "second", url)
+    nothing_was_left(tmp_path / "second", url)
