@@ -11,6 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
+from ecert.client.home import write_file
 from ecert.encoding import json_decode
 from ecert.errors import MalformedError
 from ecert.keystore import Keystore
@@ -64,6 +65,7 @@ def restore(
     key: BackupKey,
     directory: Path,
     choose: Callable[[bytes], Settings],
+    kept: Callable[[Settings], bytes],
     *,
     keep_chain: bool = False,
     last_state: bool = False,
@@ -79,6 +81,7 @@ def restore(
         key: Opens it.
         directory: The registry's folder: empty or missing; or with the chain alone.
         choose: Returns the settings, given the text of those in the backup.
+        kept: Returns the text of those settings, to take the place of the other.
         keep_chain: Whether the chain in ``directory`` goes on instead of the backup's.
         last_state: Whether nothing was done since the backup, as when a registry moves: then
             officers' tokens and claim codes stay good.
@@ -117,6 +120,7 @@ def restore(
             finally:
                 database.dispose()
             key.making.save(stage)
+            write_file(stage / SETTINGS, kept(settings))
             _move(stage, directory)
     return Restored(head, settings, sum(manifest.rows.values()), token)
 

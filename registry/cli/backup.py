@@ -1,6 +1,7 @@
 """Making, checking and restoring backups, and what must be decided after a restore."""
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,9 +11,17 @@ from ecert.client.console import MAX_SECRET_CHARS
 from ecert.client.home import read_file, write_file
 from ecert.errors import MalformedError
 from ecert.fields import time_text
-from registry.cli.session import Options, acting, opened, settings, settings_from
+from registry.cli.session import (
+    Options,
+    acting,
+    kept_settings,
+    opened,
+    settings,
+    settings_from,
+)
 from registry.database import Database
 from registry.errors import RequestError
+from registry.settings import Settings
 
 if TYPE_CHECKING:
     from registry.backup.keys import BackupKey
@@ -75,7 +84,7 @@ def backup(
     chosen = settings()
     database = Database(chosen.url)
     try:
-        made = make_backup(database, Options.directory, output, embedded=chosen.rpc_url is None)
+        made = make_backup(database, Options.directory, output, embedded=not chosen.nodes)
     finally:
         database.dispose()
     print(
@@ -116,6 +125,10 @@ def restore(
     share: Annotated[list[Path] | None, _SHARE] = None,
     key: Annotated[Path | None, _KEY] = None,
     passphrase_file: Annotated[Path | None, _PASSPHRASE] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(help="Its new address, or 'sqlite' for a file in the folder. 数据库。"),
+    ] = None,
     keep_chain: Annotated[
         bool, typer.Option("--keep-chain", help="Go on with the chain that is there. 保留现有链。")
     ] = False,
@@ -131,7 +144,8 @@ def restore(
         file,
         _opened(share, key, passphrase_file),
         Options.directory,
-        settings_from,
+        partial(_chosen, database),
+        kept_settings,
         keep_chain=keep_chain,
         last_state=last_state,
     )
@@ -194,6 +208,13 @@ def reissue(
         else:
             roots, released = services.restored.keep_lost(actor, department, document or ())
             print(f"{roots} 个批次保留 roots kept, {released} 份放行 documents released")
+
+
+def _chosen(database: str | None, text: bytes) -> Settings:
+    """Return the settings of a registry that is restored, given those in the backup."""
+    if database == "sqlite":
+        return settings_from(text, {}, without=("database_url",))
+    return settings_from(text, {"database_url": database})
 
 
 def _opened(

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,11 +47,15 @@ def settings(**given: object) -> Settings:
         MalformedError: The kept file is damaged.
     """
     path = Options.directory / _FILE
-    return settings_from(read_file(path, limit=_MAX_BYTES) if path.exists() else b"{}", **given)
+    return settings_from(read_file(path, limit=_MAX_BYTES) if path.exists() else b"{}", given)
 
 
-def settings_from(text: bytes, **given: object) -> Settings:
+def settings_from(
+    text: bytes, given: Mapping[str, object], *, without: Sequence[str] = ()
+) -> Settings:
     """Return the settings: those given, then the environment, then those kept in ``text``.
+
+    Those named in ``without`` have their defaults, whatever environment and ``text`` say.
 
     Raises:
         SettingsError: ``settings_invalid``; ``registry_not_set_up`` where nothing is kept.
@@ -64,7 +68,8 @@ def settings_from(text: bytes, **given: object) -> Settings:
     chosen = {name: value for name, value in given.items() if value is not None}
     if "origin" not in {*kept, *chosen} and "REGISTRY_ORIGIN" not in os.environ:
         raise SettingsError("registry_not_set_up", directory=Options.directory)
-    return load_settings(directory=Options.directory, **{**kept, **chosen})
+    defaults = dict.fromkeys(without)
+    return load_settings(directory=Options.directory, **{**kept, **chosen, **defaults})
 
 
 def _in_environment(name: str) -> bool:
@@ -72,13 +77,18 @@ def _in_environment(name: str) -> bool:
     return any(f"REGISTRY_{name.upper()}" in os.environ for name in names)
 
 
-def keep_settings(chosen: Settings) -> None:
-    """Keep what later commands need to know again."""
+def kept_settings(chosen: Settings) -> bytes:
+    """Return the text of what later commands need to know again."""
     values = chosen.model_dump(mode="json", include=set(KEPT), exclude_none=True)
     if chosen.database_url is not None:
         values["database_url"] = without_password(chosen.database_url.get_secret_value())
     values = {name: value for name, value in values.items() if value != []}
-    write_file(Options.directory / _FILE, json.dumps(values, indent=2).encode())
+    return json.dumps(values, indent=2).encode()
+
+
+def keep_settings(chosen: Settings) -> None:
+    """Keep what later commands need to know again."""
+    write_file(Options.directory / _FILE, kept_settings(chosen))
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from registry.backup.making import Made, make_backup
 from registry.backup.manifest import SEAL, Tally, authenticate, part_of
 from registry.backup.restoring import Restored, restore
 from registry.backup.rows import pieces, tables_of
+from registry.cli.session import kept_settings
 from registry.database import Database
 from registry.documents.models import ImportJob
 from registry.outbox.worker import Worker
@@ -54,7 +55,7 @@ def chooser(directory: Path, url: str | None) -> Callable[[bytes], Settings]:
 
 
 def bring_back(made: Made, directory: Path, url: str | None, **options: object) -> Restored:
-    return restore(made.path, KEY, directory, chooser(directory, url), **options)
+    return restore(made.path, KEY, directory, chooser(directory, url), kept_settings, **options)
 
 
 @contextmanager

@@ -153,8 +153,15 @@ def test_a_registry_with_its_own_chain_comes_back_whole(
         again = disaster.issue(2, seed=2)
         assert {office.verdict(data) for data in again.values()} == {Verdict.VALID}
         assert office.done(None, "restored") == ""
-        back_up(disaster, "next.age")
+        following = back_up(disaster, "next.age")
     assert "intact" in office.done(None, "backup-verify", str(backup), *disaster.shares)
+    moved = Office(tmp_path / "moved")
+    into_a_file = ("--last-state", "--database", "sqlite")
+    moved.done(None, "restore", str(following), *disaster.shares, *into_a_file)
+    monkeypatch.delenv("REGISTRY_DATABASE_URL", raising=False)
+    assert "database_url" not in (moved.directory / "settings.json").read_text()
+    moved.tokens = office.tokens
+    assert len(moved.done("clerk", "list", "--department", POLICE).splitlines()) == 5
 
 
 def test_a_registry_on_a_network_catches_up_with_it(

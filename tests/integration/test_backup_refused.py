@@ -21,6 +21,7 @@ from registry.backup.errors import BackupError
 from registry.backup.keys import BackupKey, MakingKey, new_secret
 from registry.backup.making import make_backup
 from registry.backup.restoring import check_backup, restore
+from registry.cli.session import kept_settings
 from registry.database import Database
 from registry.settings import Settings
 from tests.databases import BACKENDS
@@ -46,7 +47,7 @@ def test_a_file_that_is_not_what_was_written_is_not_restored(
     ):
         made.path.write_bytes(changed)
         with pytest.raises(EcertError) as raised:
-            restore(made.path, key, directory, chooser(directory, url))
+            restore(made.path, key, directory, chooser(directory, url), kept_settings)
         assert raised.value.code == code
         nothing_was_left(directory, url)
 
@@ -114,7 +115,7 @@ def test_a_file_changed_between_check_and_use_leaves_nothing(
         return chooser(directory, url)(text)
 
     with pytest.raises(BackupError, match="backup_damaged"):
-        restore(made.path, KEY, directory, choose)
+        restore(made.path, KEY, directory, choose, kept_settings)
     nothing_was_left(directory, url)
     made.path.write_bytes(data)
     assert bring_back(made, directory, url).token
@@ -163,7 +164,7 @@ def test_without_the_passphrase_of_the_key_store_nothing_is_begun(
         values = {"directory": directory, "origin": "https://registry.example"}
         settings = Settings(**values, passphrase=passphrase)  # type: ignore[arg-type]
         with pytest.raises(EcertError) as raised:
-            restore(made.path, KEY, directory, lambda _, chosen=settings: chosen)
+            restore(made.path, KEY, directory, lambda _, chosen=settings: chosen, kept_settings)
         assert raised.value.code == code
         nothing_was_left(directory, None)
 

@@ -21,6 +21,7 @@ from registry.application import Registry
 from registry.backup.keys import BackupKey, new_secret
 from registry.backup.making import make_backup
 from registry.backup.restoring import restore
+from registry.cli.session import kept_settings
 from registry.departments.models import DepartmentState, KeyState
 from registry.documents.models import (
     Artefact,
@@ -164,7 +165,7 @@ def yesterday(
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     settings = settings_for(directory, database_url=new_database(directory.parent))
-    restored = restore(backup, KEY, directory, lambda _: settings, keep_chain=True)
+    restored = restore(backup, KEY, directory, lambda _: settings, kept_settings, keep_chain=True)
     assert restored.token
     made.new_token = restored.token
     world.registry = Registry.open(settings)

@@ -8,8 +8,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("outbox", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("block_hash", sa.LargeBinary(), nullable=True))
+    op.add_column("outbox", sa.Column("block_hash", sa.LargeBinary(), nullable=True))
     op.create_table(
         "worker_state",
         sa.Column("id", sa.Integer(), nullable=False),
