@@ -175,7 +175,7 @@ class Database:
             if type(error) is not DatabaseError:  # its subclasses: a fault of the program
                 raise _without_values(error) from None
             # The file is damaged, or none of SQLite's.
-            raise UnavailableError("database_unavailable", reason=reason_of(error)) from None
+            raise UnavailableError("database_unavailable", reason=_reason(error)) from None
 
     def connection(self) -> sa.Connection:
         """Return a connection of its own, for locks that end with it; each statement commits."""
@@ -205,7 +205,7 @@ def _without_values(error: DatabaseError) -> Exception:
 def unavailable(error: OperationalError) -> UnavailableError:
     """Return why the database does not answer, or what it cannot write."""
     code = "disk_full" if _is_full(error) else "database_unavailable"
-    return UnavailableError(code, reason=reason_of(error))
+    return UnavailableError(code, reason=_reason(error))
 
 
 def _is_full(error: OperationalError) -> bool:
@@ -215,7 +215,7 @@ def _is_full(error: OperationalError) -> bool:
     return getattr(error.orig, "sqlstate", None) == _FULL_STATE
 
 
-def reason_of(error: DatabaseError) -> str:
+def _reason(error: DatabaseError) -> str:
     """Return why the database does not answer, as strangers may read it in a public answer.
 
     A server's own words name its address, its users and its databases: they go to the log. The
