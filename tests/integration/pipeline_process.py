@@ -11,9 +11,11 @@ import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import networks.embedded
+from ecert.errors import UnavailableError
 from networks.embedded import EmbeddedChain
 from registry.application import Registry
 from registry.outbox.worker import Worker
@@ -59,11 +61,23 @@ def write_in_halves(killer: Killer) -> None:
     networks.embedded.write_durably = write
 
 
+def open_registry(directory: Path, url: str) -> Registry:
+    """Open it, as whoever starts it again until its server is there."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return Registry.open(settings_for(directory, database_url=url))
+        except UnavailableError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
 def main(directory: Path, url: str, point: str, times: int, victim: str) -> None:
     with EmbeddedChain(directory / "chain") as chain:
         killer = Killer(chain, point, times, victim)
         write_in_halves(killer)
-        registry = Registry.open(settings_for(directory, database_url=url))
+        registry = open_registry(directory, url)
         worker = Worker.embedded(registry, chain, hook=killer)
         worker.drain(seconds=120)
         registry.close()

@@ -1,10 +1,10 @@
 """``make soak``: kill -9 of worker, node and database, at every point and at any moment, for long.
 
-    python tests/integration/soak.py [--kills 1000] [--seed N] [--every 20]
+    python tests/integration/soak.py [--kills 1000] [--seed N] [--every 20] [--on postgresql]
 
 After so many kills as ``--every`` says, a worker that nobody kills does what is left, and database,
 chain and a verifier are asked whether every document is anchored once and every withdrawal holds.
-Half of it runs on SQLite, half on PostgreSQL. What was wrong ends it, with the seed that shows it.
+Half of it runs on SQLite, half on PostgreSQL, unless told otherwise. What was wrong ends it, with the seed that shows it.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from crashing import Crashing, Kill
 from test_pipeline_crashes import POINTS, UNDER
 
 from registry.outbox.comparison import Comparison
-from tests.databases import Postgres, sqlite_in
+from tests.databases import BACKENDS, Postgres, sqlite_in
 
 VICTIMS = {"worker": 5, "chain": 2, "both": 2, "database": 1}
 LONGEST_SECONDS = 4.0
@@ -69,11 +69,13 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--every", type=int, default=20)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
+    parser.add_argument("--on", choices=BACKENDS, action="append")
     told = parser.parse_args()
+    backends = told.on or BACKENDS
     print(f"seed {told.seed}", flush=True)
     total = Comparison()
     with tempfile.TemporaryDirectory(prefix="ecert-soak-") as folder:
-        for backend in ("sqlite", "postgresql"):
+        for backend in backends:
             directory = Path(folder) / backend
             directory.mkdir()
             server = Postgres() if backend == "postgresql" else None
@@ -81,7 +83,7 @@ def main() -> None:
             print(backend, flush=True)
             crashing = Crashing(directory, url, server)
             random_ = random.Random(f"{told.seed} {backend}")
-            found = soak(crashing, told.kills // 2, told.every, random_)
+            found = soak(crashing, told.kills // len(backends), told.every, random_)
             for name in ("issued", "anchored", "lost", "doubled", "withdrawals"):
                 setattr(total, name, getattr(total, name) + getattr(found, name))
             crashing.world.registry.close()
