@@ -20,7 +20,8 @@ from registry.documents.models import (
     DocumentState,
     ImportJob,
 )
-from registry.documents.preparing import free_expired, prepare, row_of
+from registry.documents.preparing import prepare
+from registry.documents.rows import free_expired, row_of
 from registry.errors import ConflictError, ForbiddenError, NotFoundError, RequestError
 
 MAX_PAGE = 500
