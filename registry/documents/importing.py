@@ -102,9 +102,7 @@ class ImportService:
         origin = self._begin(actor, department=department, kind=kind, filename=filename)
         known = self._context.catalogue.kind(kind)
         rows_bad = len({problem.row for problem in result.errors})
-        tally = Tally(
-            rows=result.rows_read, bad=max(rows_bad, result.rows_read - len(result.rows))
-        )
+        tally = Tally(rows=result.rows_read, bad=max(rows_bad, result.rows_read - len(result.rows)))
         problems = [told(problem) for problem in result.errors]
         tally.note(problems, len(problems) + result.errors_left_out)
         for rows in chunks(result.rows, CHUNK):

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection, Pipe
-from queue import LifoQueue
+from queue import Empty, LifoQueue
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
@@ -54,7 +54,6 @@ class Pool:
         self._free: LifoQueue[_Child | None] = LifoQueue()
         for _ in range(count):
             self._free.put(None)  # a child that is still to be started
-        self._count = count
 
     def __enter__(self) -> Self:
         return self
@@ -87,13 +86,22 @@ class Pool:
             for future in waiting:
                 future.cancel()
 
+    def rest(self) -> None:
+        """End the children until there is work again: an idle one holds memory, and keys."""
+        resting = 0
+        with contextlib.suppress(Empty):
+            while True:
+                child = self._free.get_nowait()
+                resting += 1
+                if child is not None:
+                    child.end()
+        for _ in range(resting):
+            self._free.put(None)
+
     def close(self) -> None:
         """End the children, after the tasks they work on."""
         self._threads.shutdown(cancel_futures=True)
-        for _ in range(self._count):
-            child = self._free.get()
-            if child is not None:
-                child.end()
+        self.rest()
 
     def _call(self, function: Callable[[T], R], task: T) -> R:
         for _ in range(TRIES):
@@ -102,14 +110,18 @@ class Pool:
                 if child is None:
                     child = _Child()
                 done, value = child.call(function, task)
-            except (EOFError, OSError):
+            except (EOFError, OSError) as error:
+                self._free.put(None)
                 if child is None:
-                    self._free.put(None)
-                    raise UnavailableError("process_not_started") from None
+                    raise UnavailableError("process_not_started") from error
                 _log.warning("a process ended in the middle of its work: another one does it again")
                 child.end()
-                self._free.put(None)
                 continue
+            except BaseException:
+                self._free.put(None)
+                if child is not None:
+                    child.end()
+                raise
             self._free.put(child)
             if not done:
                 raise UnavailableError("process_failed", reason=value)
