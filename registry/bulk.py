@@ -25,7 +25,7 @@ def insert(table: type[SQLModel], names: Sequence[str]) -> sa.Insert:
 def insert_unless(table: type[SQLModel], names: Sequence[str], unique: str) -> dict[str, sa.Insert]:
     """Return statements, by dialect, that insert rows but for those whose ``unique`` is taken."""
     core = _core(table)
-    values = {name: sa.bindparam(name) for name in names}
+    values: dict[str, Any] = {name: sa.bindparam(name) for name in names}
     return {
         "sqlite": sqlite.insert(core)
         .values(values)
@@ -37,9 +37,7 @@ def insert_unless(table: type[SQLModel], names: Sequence[str], unique: str) -> d
 
 
 def update_by_id(table: type[SQLModel], names: Sequence[str]) -> sa.Update:
-    """Return a statement that sets these columns, in the table's order, where the last value is
-    the row's id.
-    """
+    """Return a statement that sets these columns, in the table's order; the id comes last."""
     core = _core(table)
     return (
         sa.update(core)
@@ -73,7 +71,7 @@ def execute_rows(
 def _sql(statement: sa.Insert | sa.Update, dialect: sa.Dialect) -> str:
     """Return a statement with parameters by position, as the driver takes it."""
     if not dialect.positional:
-        dialect = type(dialect)(paramstyle="format")
+        dialect = type(dialect)(paramstyle="format")  # type: ignore[call-arg]
     return str(statement.compile(dialect=dialect))
 
 

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from ecert import limits
 from ecert.identifiers import check_issuer

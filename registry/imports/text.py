@@ -49,7 +49,7 @@ def _lines(stream: IO[bytes], encoding: str) -> Lines:
                 raise MalformedError("import_csv_malformed", row=number, reason=reason) from error
             except UnicodeDecodeError as error:  # it is another file than a moment ago
                 raise MalformedError("import_encoding") from error
-            yield number, cells
+            yield number, list(cells)
     finally:
         with contextlib.suppress(ValueError):  # closed already
             text.detach()  # the stream is its owner's to close

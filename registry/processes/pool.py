@@ -8,6 +8,7 @@ environment.
 import contextlib
 import logging
 import os
+import signal
 import subprocess
 import sys
 from collections import deque
@@ -50,7 +51,9 @@ class Pool:
 
     def __init__(self, count: int, *, ahead: int | None = None) -> None:
         self._ahead = 2 * count if ahead is None else ahead
-        self._threads = ThreadPoolExecutor(count, thread_name_prefix="processes")
+        self._threads = ThreadPoolExecutor(
+            count, thread_name_prefix="processes", initializer=_survive_broken_pipes
+        )
         self._free: LifoQueue[_Child | None] = LifoQueue()
         for _ in range(count):
             self._free.put(None)  # a child that is still to be started
@@ -128,6 +131,11 @@ class Pool:
             result: R = value
             return result
         raise UnavailableError("process_died", tries=TRIES)
+
+
+def _survive_broken_pipes() -> None:
+    """Let a write to a dead child be an error; command lines end at SIGPIPE."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGPIPE])
 
 
 class _Child:
