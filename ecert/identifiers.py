@@ -44,9 +44,7 @@ _DIGITS = frozenset("0123456789")
 
 # ISO/IEC 7064 MOD 37,36: what a check so far becomes with a character of each value.
 _ALNUM_VALUES = bytes(max(_ALNUM.find(chr(code)), 0) for code in range(256))
-_MOD_37_36 = [
-    [((check or 36) * 2 % 37 + value) % 36 for value in range(36)] for check in range(36)
-]
+_MOD_37_36 = [[((check or 36) * 2 % 37 + value) % 36 for value in range(36)] for check in range(36)]
 _CREDIT_AUTHORITIES = frozenset("123456789ANY")
 # Residents from Hong Kong, Macao and Taiwan: codes of their residence permits, the last of which
 # is not a division of GB/T 2260.

@@ -77,7 +77,7 @@ def import_stream(
     actor.require(Role.CLERK, department)
     catalogue, clock = registry.context.catalogue, registry.context.clock
     known = catalogue.kind(kind)
-    with path.open("rb") as stream:
+    with _readable(path) as stream:
         total = _count(stream, path.name)
         header, lines = _open(stream, path.name)
         _, problems = header.columns(known)
@@ -98,6 +98,18 @@ def import_stream(
                 report(Progress(tally.rows, total))
     with registry.transaction() as services:
         return services.imports.finish(actor, origin, tally)
+
+
+def _readable(path: Path) -> IO[bytes]:
+    try:
+        stream = path.open("rb")
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise MalformedError("file_unreadable", path=str(path), reason=reason) from error
+    if not path.is_file():  # a pipe cannot be read twice
+        stream.close()
+        raise MalformedError("file_unreadable", path=str(path), reason="no file")
+    return stream
 
 
 def _open(stream: IO[bytes], filename: str) -> tuple[Header, Lines]:
