@@ -240,8 +240,10 @@ def _check_depth(text: str, where: str) -> None:
 
 
 def _is_simple(value: Any, depth: int) -> bool:
-    """Tell whether a fast encoder's output is canonical: no floats, no foreign types, and keys
-    whose order by code point is that by UTF-16, as that of all ASCII is.
+    """Tell whether a fast encoder's output is canonical.
+
+    That is without floats and foreign types, and with keys of which the order by code point is that
+    by UTF-16, as it is in ASCII.
     """
     kind = type(value)
     if kind in _SCALARS:

@@ -11,7 +11,7 @@ from ecert import limits
 from ecert.errors import MalformedError
 from registry.imports.model import Lines
 
-_BLOCK = limits.MIB
+_BLOCK = 64 * limits.KIB
 
 
 def csv_lines(stream: IO[bytes]) -> Lines:

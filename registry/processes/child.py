@@ -25,6 +25,8 @@ def main() -> None:
                 pipe.send(_answer(function, task))
             except (EOFError, OSError):
                 return
+            except Exception as error:  # noqa: BLE001 - a function that is not there
+                pipe.send((False, _place(error)))
 
 
 def _answer(function: Callable[[Any], Any], task: Any) -> tuple[bool, Any]:

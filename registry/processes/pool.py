@@ -133,6 +133,12 @@ class Pool:
         raise UnavailableError("process_died", tries=TRIES)
 
 
+def _environment() -> dict[str, str]:
+    """Return the environment without secrets, and with this process's ways to its modules."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("REGISTRY_")}
+    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
 def _survive_broken_pipes() -> None:
     """Let a write to a dead child be an error; command lines end at SIGPIPE."""
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGPIPE])
@@ -150,7 +156,7 @@ class _Child:
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                env={k: v for k, v in os.environ.items() if not k.startswith("REGISTRY_")},
+                env=_environment(),
             )
 
     def call(self, function: Callable[[Any], Any], task: Any) -> tuple[bool, Any]:

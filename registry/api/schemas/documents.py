@@ -243,7 +243,7 @@ class ImportAnswer(Answer):
     errors_total: int
     created_at: int
     finished_at: int | None = Field(
-        description="When the file had been read to its end; null before, or where it was broken off."
+        description="When the file had been read to its end; null until then."
     )
 
     model_config = Answer.model_config | example(
