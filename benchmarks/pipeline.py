@@ -7,6 +7,7 @@ it has ended, documents taken at random are given to the real verifier with thei
 
 import argparse
 import csv
+import os
 import random
 import secrets
 import sys
@@ -75,6 +76,7 @@ class Run:
         documents: How many.
         stages: Seconds of each stage, by the clock on the wall.
         signatures: Seconds that as many bare signatures take on the same cores.
+        processor: Seconds of processor time of all the registry's processes, the node's left out.
         memory: Most memory of the registry's processes at one moment, in bytes; 0 if unknown.
         node: The same of the chain's node.
         checked: Documents that the verifier found valid.
@@ -83,6 +85,7 @@ class Run:
     documents: int
     stages: dict[str, float] = field(default_factory=dict)
     signatures: float = 0.0
+    processor: float = 0.0
     memory: int = 0
     node: int = 0
     checked: int = 0
@@ -147,7 +150,9 @@ def measure(documents: int, *, url: str | None = None, processes: int | None = N
         stack.callback(registry.close)
         actors = _admit(registry, chain, made.operator)
         with _memory(run, chain.pid or 0):
+            before = sum(os.times()[:4])
             _bring(run, registry, chain, path, actors)
+            run.processor = sum(os.times()[:4]) - before
         run.checked = _check(registry, chain)
         run.signatures = _bare(documents, settings.cores)
     return run
@@ -328,6 +333,7 @@ def report(run: Run) -> str:
     mine, node = run.memory / 2**20, run.node / 2**20
     lines += [
         f"{'in all':{width}}  {run.seconds:8.1f} s        {whole:10,.0f}/s",
+        f"{'processor time':{width}}  {run.processor:8.1f} s",
         f"the bare signatures on the same cores: {run.signatures:.1f} s, {share:.0%} of it",
         f"memory of the registry's processes {mine:,.0f} MiB, of the node {node:,.0f} MiB",
         f"{run.checked} documents taken at random: all valid",

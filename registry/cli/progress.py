@@ -31,7 +31,8 @@ def import_report() -> Callable[[Progress], None]:
         now = time.monotonic()
         rate = meter.rate(progress.rows, now)
         ended = progress.rows == progress.total
-        if now < shown + pause and not (ended and terminal):
+        # Where lines are kept the result follows; on a terminal the line is brought to its end.
+        if not terminal if ended else now < shown + pause:
             return
         shown = now
         share = progress.rows / progress.total

@@ -43,8 +43,8 @@ from registry.processes import Pool
 from registry.status.sending import queue_changes
 from registry.timekeeping import ClockError
 
-_SIGN_ROUNDS = 4
-"""Chunks that are signed before the chain gets its turn."""
+_SIGN_AT_ONCE = 16_384
+"""Documents that are signed before the chain gets its turn, and other writers theirs."""
 
 _RENEW_CHUNK = 500
 """Artefacts that are signed anew in one transaction."""
@@ -253,7 +253,7 @@ class Worker:
 
     def _sign(self) -> bool:
         chunk = self._registry.settings.sign_chunk
-        for number in range(_SIGN_ROUNDS):
+        for number in range(max(1, _SIGN_AT_ONCE // chunk)):
             signed = self._in_transaction(
                 "signed",
                 lambda session, context: sign_approved(session, context, chunk, self._pool),
