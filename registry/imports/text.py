@@ -68,10 +68,10 @@ class _Records:
     def __next__(self) -> str:
         line = self._text.readline(self.left)
         if not line:
-            if self.left == 0:
-                raise csv.Error(f"row over {limits.MAX_IMPORT_RECORD_CHARS} characters")
             raise StopIteration
         self.left -= len(line)
+        if not self.left:
+            raise csv.Error(f"row over {limits.MAX_IMPORT_RECORD_CHARS} characters")
         return line
 
 
