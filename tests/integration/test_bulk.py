@@ -118,8 +118,6 @@ def test_rows_become_whole_trees_that_anybody_can_verify(bulk: Bulk) -> None:
     assert {p.total for p in told} == {1200}
     documents = bulk.documents(job)
     assert sorted(row.row_number or 0 for row in documents) == list(range(2, 1202))
-        "ids keep the file's order"
-    )
     assert bulk.world.approve(job) == 1200
     with bulk.world.registry.database.transaction() as session:
         pool = bulk.world.worker._pool
