@@ -14,7 +14,7 @@ from registry.database import Database
 if TYPE_CHECKING:
     from alembic.config import Config
 
-NEWEST = "0003"
+NEWEST = "0004"
 """The revision that this program expects: the last of ``versions``."""
 
 
