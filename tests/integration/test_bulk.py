@@ -282,4 +282,5 @@ def test_memory_does_not_grow_with_the_file(bulk: Bulk, monkeypatch: pytest.Monk
         assert bulk.take(path).rows == 400 * times
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[2] < 1.2 * peaks[1], peaks
+    # Less than a digest of each row would take, were it kept.
+    assert peaks[2] - peaks[1] < 9 * len(lines) * 100, peaks
