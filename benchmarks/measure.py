@@ -11,6 +11,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+
 Action = Callable[[], object]
 Clock = Callable[[], float]
 
@@ -59,6 +62,13 @@ def durations(
             for name, action in actions.items():
                 found[name].append(_seconds(action, 1, clock))
     return {name: statistics.median(values) for name, values in found.items()}
+
+
+def sign_bare(count: int) -> None:
+    """Sign some bytes so many times, as a task for a process."""
+    key, algorithm = ec.generate_private_key(ec.SECP256R1()), ec.ECDSA(SHA256())
+    for _ in range(count):
+        key.sign(b"\0" * 1000, algorithm)
 
 
 @contextmanager

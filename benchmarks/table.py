@@ -13,9 +13,10 @@ class Unit(Enum):
     MILLISECONDS = ("{:,.2f} ms", 1000.0, False)
     GAS = ("{:,.0f} gas", 1.0, False)
     CALLS = ("{:,.0f}", 1.0, False)
+    MEBIBYTES = ("{:,.0f} MiB", 2.0**-20, False)
 
     def text(self, value: float) -> str:
-        """Write ``value`` (times are in seconds)."""
+        """Write ``value`` (times are in seconds, memory in bytes)."""
         pattern, factor, _ = self.value
         return pattern.format(value * factor)
 

@@ -23,6 +23,9 @@ _BRACKET_OR_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL
 _CODE = re.compile(r"[0-9A-Za-z.\-]+\Z")
 _MAX_INT = (1 << 53) - 1  # RFC 8259 section 6: integers beyond lose precision elsewhere
 
+_SCALARS = frozenset({str, int, bool, type(None)})
+_CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
+
 _encode_plain = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
@@ -126,6 +129,11 @@ def canonical_json(value: Any, *, where: str = "value") -> bytes:
     Raises:
         MalformedError: ``not_canonical`` for floats, integers beyond 2^53-1, or non-text keys.
     """
+    if _is_simple(value, 0):
+        try:
+            return orjson.dumps(value, option=_CANONICAL)
+        except TypeError:  # an integer or a text that is not allowed: named below
+            pass
     _check_canonical(value, where, 0)
     return _encode_plain(_sort_keys(value)).encode("utf-8")
 
@@ -229,6 +237,28 @@ def _check_depth(text: str, where: str) -> None:
                 raise MalformedError("json_too_deep", where=where, limit=limits.MAX_JSON_DEPTH)
         elif found in "]}":
             depth -= 1
+
+
+def _is_simple(value: Any, depth: int) -> bool:
+    """Tell whether a fast encoder's output is canonical.
+
+    That is without floats and foreign types, and with keys of which the order by code point is that
+    by UTF-16, as it is in ASCII.
+    """
+    kind = type(value)
+    if kind in _SCALARS:
+        return True
+    if depth >= limits.MAX_JSON_DEPTH:
+        return False
+    if kind is dict:
+        if not all(type(key) is str and key.isascii() for key in value):
+            return False
+        value = value.values()
+    elif kind is not list:
+        return False
+    return _SCALARS.issuperset(map(type, value)) or all(
+        _is_simple(item, depth + 1) for item in value
+    )
 
 
 def _check_canonical(value: Any, where: str, depth: int) -> None:

@@ -24,7 +24,6 @@ from operator import mul
 from typing import Literal
 
 from stdnum import numdb
-from stdnum.iso7064 import mod_37_36
 
 from ecert.errors import IdentifierError
 
@@ -39,8 +38,13 @@ _CREDIT_WEIGHTS = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 2
 _CREDIT_CHARS = frozenset(_CREDIT_ALPHABET)
 # Value of each character; for digits the same in both algorithms.
 _VALUES = bytes(max(_CREDIT_ALPHABET.find(chr(code)), 0) for code in range(256))
-_UPPER_ALNUM = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_ALNUM = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_UPPER_ALNUM = frozenset(_ALNUM)
 _DIGITS = frozenset("0123456789")
+
+# ISO/IEC 7064 MOD 37,36: what a check so far becomes with a character of each value.
+_ALNUM_VALUES = bytes(max(_ALNUM.find(chr(code)), 0) for code in range(256))
+_MOD_37_36 = [[((check or 36) * 2 % 37 + value) % 36 for value in range(36)] for check in range(36)]
 _CREDIT_AUTHORITIES = frozenset("123456789ANY")
 # Residents from Hong Kong, Macao and Taiwan: codes of their residence permits, the last of which
 # is not a division of GB/T 2260.
@@ -176,7 +180,7 @@ def check_certificate_identifier(text: str) -> CertificateIdentifier:
     _check_certificate_parts(type_code, issuer, serial, version)
     if check not in _UPPER_ALNUM:
         raise IdentifierError("certificate_identifier_alphabet", part="check")
-    if check != mod_37_36.calc_check_digit(type_code + issuer + serial + version):
+    if check != _mod_37_36(type_code + issuer + serial + version):
         raise IdentifierError("certificate_identifier_check_character")
     return CertificateIdentifier(CERTIFICATE_ROOT + bare, type_code, issuer, serial, version, check)
 
@@ -191,7 +195,7 @@ def make_certificate_identifier(type_code: str, issuer: str, serial: str, versio
         if not isinstance(part, str):
             raise IdentifierError("identifier_not_text", found=type(part).__name__)
     _check_certificate_parts(type_code, issuer, serial, version)
-    check = mod_37_36.calc_check_digit(type_code + issuer + serial + version)
+    check = _mod_37_36(type_code + issuer + serial + version)
     return f"{CERTIFICATE_ROOT}{type_code}.{issuer}.{serial}.{version}.{check}"
 
 
@@ -293,6 +297,14 @@ def _check_part_code(code: str, error_code: str) -> None:
         check_credit_code(code)
     except IdentifierError as error:
         raise IdentifierError(error_code) from error
+
+
+def _mod_37_36(text: str) -> str:
+    """Return the check character of digits and capitals (ISO/IEC 7064 MOD 37,36)."""
+    check = 18
+    for value in text.encode("ascii").translate(_ALNUM_VALUES):
+        check = _MOD_37_36[check][value]
+    return _ALNUM[(1 - (check or 36) * 2 % 37) % 36]
 
 
 def _resident_check(digits: str) -> str:

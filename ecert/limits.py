@@ -45,6 +45,15 @@ MAX_IMPORT_UNZIPPED_BYTES = 256 * MIB
 MAX_IMPORT_ROWS = 100_000
 """Rows in one CSV or Excel file."""
 
+MAX_IMPORT_RECORD_CHARS = 8 * MIB
+"""One row of a CSV file as text: 64 columns, each as long as the csv module takes."""
+
+MAX_STREAM_BYTES = 16 * 1024 * MIB
+"""A CSV file that the registry's command line reads as a stream."""
+
+MAX_STREAM_ROWS = 20_000_000
+"""Rows in such a file."""
+
 MAX_FIELD_CHARS = 1_000
 """One text field of a row or claim."""
 

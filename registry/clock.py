@@ -4,6 +4,7 @@ import datetime as dt
 import secrets
 import time
 from collections.abc import Callable
+from functools import lru_cache
 
 Clock = Callable[[], int]
 """Returns unix seconds, UTC."""
@@ -32,6 +33,7 @@ def new_ids(count: int) -> list[str]:
     return [f"{stamp:012x}{tail:020x}" for tail in tails]
 
 
+@lru_cache(maxsize=64)  # many documents are made within a second
 def day_in_china(moment: int) -> dt.date:
     """Return the day that certificates name at ``moment``: that of UTC+8."""
     return dt.datetime.fromtimestamp(moment, dt.timezone(dt.timedelta(hours=8))).date()

@@ -1,5 +1,6 @@
 """What a deployment chooses, read from ``REGISTRY_*``: production by default, no secret default."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -34,6 +35,8 @@ class Settings(BaseSettings):
         claim_code_attempts: How many refused tries end a claim code.
         poll_seconds: How long an idle worker waits.
         sign_chunk: Documents that are signed in one database transaction.
+        processes: How many processes read large imports and sign many documents; 0 or 1: none but
+            the one that runs. As many as this machine has cores when not given.
         heartbeat_seconds: How often the checkpoint of a quiet embedded chain is signed again.
         host: Where the web service listens.
         port: The same.
@@ -60,7 +63,8 @@ class Settings(BaseSettings):
     claim_code_seconds: int = Field(default=14 * 24 * _HOUR, ge=60)
     claim_code_attempts: int = Field(default=5, ge=1)
     poll_seconds: float = Field(default=0.2, gt=0)
-    sign_chunk: int = Field(default=500, ge=1, le=5000)
+    sign_chunk: int = Field(default=16_384, ge=1, le=65_536)
+    processes: int | None = Field(default=None, ge=0, le=64)
     heartbeat_seconds: int = Field(default=60, ge=1)
     host: str = "127.0.0.1"
     port: int = Field(default=8480, ge=0, le=65535)
@@ -91,6 +95,15 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.directory / 'registry.sqlite3'}"
+
+    @property
+    def cores(self) -> int:
+        """How many processes share large work."""
+        if self.processes is not None:
+            return self.processes
+        if hasattr(os, "sched_getaffinity"):  # not on macOS
+            return len(os.sched_getaffinity(0))
+        return os.cpu_count() or 1
 
     def read_passphrase(self) -> str:
         """Return the key store's passphrase.

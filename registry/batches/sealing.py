@@ -7,11 +7,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from ecert.merkle import MerkleTree, leaf_hash
+from ecert.merkle import HASH_BYTES, MerkleTree, leaf_hash
+from registry import bulk
 from registry.batches.models import Batch, BatchState
 from registry.clock import new_id, new_ids
 from registry.context import Context
-from registry.database import insert_many, update_many
+from registry.database import insert_many
 from registry.departments.keys import KeyService, hold_keys
 from registry.departments.models import AccountPurpose
 from registry.documents.models import (
@@ -30,7 +31,8 @@ MAX_BATCHES = 16
 MAX_ROOTS = 100
 """Roots anchored in one transaction: about 3,000,000 gas."""
 
-_SHUFFLE = secrets.SystemRandom()
+_KEY_BYTES = 16
+_PLACES = bulk.update_by_id(Artefact, ("state", "batch_id", "leaf_index"))
 _Row = tuple[str, bytes, int]
 
 
@@ -84,55 +86,78 @@ def _due(session: Session, context: Context, department: str) -> list[Sequence[_
     return groups
 
 
-def _seal(session: Session, context: Context, department: str, rows: Sequence[_Row]) -> None:
-    now = context.clock()
-    padding = max(0, context.settings.batch_minimum - len(rows))
-    leaves = [(row_id, digest) for row_id, digest, _ in rows]
-    leaves += [(row_id, secrets.token_bytes(32)) for row_id in new_ids(padding)]
+def close_tree(
+    session: Session, department: str, digests: Sequence[bytes], *, oldest_iat: int, now: int
+) -> tuple[str, list[int]]:
+    """Make a batch of all of ``digests``, in a random order.
+
+    Returns:
+        The batch's id, and the leaf index of each digest.
+    """
     # Neither the order of issue nor which leaves are padding shows in the tree.
-    _SHUFFLE.shuffle(leaves)
-    tree = MerkleTree(leaf_hash(digest) for _, digest in leaves)
+    order = _shuffled(len(digests))
+    leaves = [digests[number] for number in order]
     batch = Batch(
         id=new_id(),
         department=department,
-        root=tree.root,
+        root=MerkleTree(map(leaf_hash, leaves)).root,
         size=len(leaves),
-        leaves=b"".join(digest for _, digest in leaves),
-        oldest_iat=min(iat for _, _, iat in rows),
+        leaves=b"".join(leaves),
+        oldest_iat=oldest_iat,
         created_at=now,
     )
     session.add(batch)
     session.flush()
-    mine = {row_id for row_id, _, _ in rows}
-    places: list[dict[str, Any]] = []
-    fillers: list[dict[str, Any]] = []
-    for index, (row_id, digest) in enumerate(leaves):
-        place = {
+    session.expunge(batch)
+    places = [0] * len(order)
+    for place, number in enumerate(order):
+        places[number] = place
+    return batch.id, places
+
+
+def _shuffled(count: int) -> list[int]:
+    """Return the numbers below ``count`` in a random order: that of as many random keys."""
+    random = secrets.token_bytes(_KEY_BYTES * count)
+    keys = [random[start : start + _KEY_BYTES] for start in range(0, len(random), _KEY_BYTES)]
+    return sorted(range(count), key=keys.__getitem__)
+
+
+def _seal(session: Session, context: Context, department: str, rows: Sequence[_Row]) -> None:
+    now = context.clock()
+    ids = [row_id for row_id, _, _ in rows]
+    padding = new_ids(max(0, context.settings.batch_minimum - len(rows)))
+    digests = [digest for _, digest, _ in rows]
+    digests += [secrets.token_bytes(HASH_BYTES) for _ in padding]
+    oldest_iat = min(iat for _, _, iat in rows)
+    batch_id, places = close_tree(session, department, digests, oldest_iat=oldest_iat, now=now)
+    batched = ArtefactState.BATCHED.value
+    bulk.execute_rows(
+        session,
+        _PLACES,
+        [(batched, batch_id, place, row_id) for row_id, place in zip(ids, places, strict=False)],
+    )
+    fillers: list[dict[str, Any]] = [
+        {
             "id": row_id,
+            "department": department,
+            "form": ArtefactForm.PADDING,
+            "text": "",
+            "digest": digest,
             "state": ArtefactState.BATCHED,
-            "batch_id": batch.id,
-            "leaf_index": index,
+            "batch_id": batch_id,
+            "leaf_index": place,
+            "iat": now,
         }
-        if row_id in mine:
-            places.append(place)
-        else:
-            fillers.append(
-                place
-                | {
-                    "department": department,
-                    "form": ArtefactForm.PADDING,
-                    "text": "",
-                    "digest": digest,
-                    "iat": now,
-                }
-            )
-    update_many(session, Artefact, places)
+        for row_id, digest, place in zip(
+            padding, digests[len(ids) :], places[len(ids) :], strict=True
+        )
+    ]
     insert_many(session, Artefact, fillers)
     session.execute(
         sa.update(DocumentRecord)
         .where(
             col(DocumentRecord.id).in_(
-                select(Artefact.document_id).where(col(Artefact.batch_id) == batch.id)
+                select(Artefact.document_id).where(col(Artefact.batch_id) == batch_id)
             ),
             col(DocumentRecord.state) == DocumentState.SIGNED,
         )

@@ -6,15 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from ecert import limits
-from ecert.client.home import read_file, write_file
+from ecert.client.home import write_file
 from ecert.document import SUFFIX
 from ecert.status import Status
 from registry.application import Registry
-from registry.cli.session import acting, opened
+from registry.cli.progress import as_line, import_report, watched
+from registry.cli.session import acting, acting_at_length, opened
 from registry.documents.delivery import document_file, paper_input
-from registry.documents.importing import read_import
 from registry.documents.models import DocumentState
+from registry.documents.streaming import import_stream
 from registry.errors import RequestError
 from registry.paper import render_pdf
 
@@ -30,13 +30,14 @@ def import_file(
     department: Annotated[str, typer.Option(help="The issuing department. 签发部门。")],
     as_json: Annotated[bool, typer.Option("--json", help="As JSON. 输出 JSON。")] = False,
 ) -> None:
-    """Read applications from a file: good rows are kept, every error is told. 导入。"""
-    data = read_file(file, limit=limits.MAX_IMPORT_BYTES)
-    with acting() as (services, actor):
-        context = services.context
-        result = read_import(context.catalogue, kind, file.name, data, now=context.clock())
-        job = services.imports.keep(
-            actor, department=department, kind=kind, filename=file.name, result=result
+    """Read applications from a file: good rows are kept, every error is told. 导入。
+
+    A CSV file may have any number of rows: it is read as a stream.
+    """
+    report = (lambda _: None) if as_json else import_report()
+    with acting_at_length() as (registry, actor):
+        job = import_stream(
+            registry, actor, department=department, kind=kind, path=file, report=report
         )
     if as_json:
         values = job.model_dump(mode="json", exclude={"officer"})
@@ -64,6 +65,20 @@ def approve(
         if job is not None:
             count += services.documents.approve_import(actor, job)
     print(f"{count} 份已审批 approved")
+
+
+@app.command()
+def progress(
+    job: Annotated[str, typer.Option("--import", help="The import. 导入批次。")],
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Until nothing of it is left to do. 持续显示直到完成。")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON. 输出 JSON。")] = False,
+) -> None:
+    """Tell how far an import's documents have come, and how long they will take. 进度。"""
+    with acting_at_length() as (registry, actor):
+        for state, rate in watched(registry, actor, job, again=watch):
+            print(as_line(state, rate, as_json=as_json), flush=True)
 
 
 @app.command()

@@ -108,8 +108,27 @@ def acting() -> Iterator[tuple[Services, Actor]]:
     Raises:
         UnauthenticatedError: ``token_missing``, ``credential_invalid``.
     """
+    token = _token()
+    with opened() as registry, registry.transaction() as services:
+        yield services, services.officers.authenticate(token)
+
+
+@contextmanager
+def acting_at_length() -> Iterator[tuple[Registry, Actor]]:
+    """Give the opened registry, for work of many transactions, and who acts.
+
+    Raises:
+        UnauthenticatedError: ``token_missing``, ``credential_invalid``.
+    """
+    token = _token()
+    with opened() as registry:
+        with registry.transaction() as services:
+            actor = services.officers.authenticate(token)
+        yield registry, actor
+
+
+def _token() -> str:
     token = secret_from_environment("REGISTRY_TOKEN")
     if not token:
         raise UnauthenticatedError("token_missing")
-    with opened() as registry, registry.transaction() as services:
-        yield services, services.officers.authenticate(token)
+    return token

@@ -14,7 +14,7 @@ from ecert.kinds import Kind
 from ecert.signing import PublicKey, Signer
 from ecert.status import uri_of
 from registry.clock import day_in_china
-from registry.documents.models import ArtefactForm
+from registry.documents.forms import ArtefactForm
 
 _JTI_BYTES = 16
 

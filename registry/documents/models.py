@@ -8,6 +8,18 @@ from sqlmodel import Field, SQLModel
 
 from registry.clock import new_id, unix_now
 from registry.database import Id, StrEnumType
+from registry.documents.forms import ArtefactForm
+
+__all__ = [
+    "ANCHORED_STATES",
+    "ISSUED_STATES",
+    "Artefact",
+    "ArtefactForm",
+    "ArtefactState",
+    "DocumentRecord",
+    "DocumentState",
+    "ImportJob",
+]
 
 
 class DocumentState(StrEnum):
@@ -32,14 +44,6 @@ ISSUED_STATES = (
     DocumentState.DELIVERED,
 )
 ANCHORED_STATES = (DocumentState.ANCHORED, DocumentState.DELIVERED)
-
-
-class ArtefactForm(StrEnum):
-    """What an artefact is; a padding leaf has no text and belongs to no document."""
-
-    SD_JWT = "sd-jwt"
-    CARD = "card"
-    PADDING = "padding"
 
 
 class ArtefactState(StrEnum):
@@ -76,6 +80,8 @@ class ImportJob(SQLModel, table=True):
     """Row, column and error code with its details; never a claim's value."""
     errors_total: int = 0
     created_at: int = Field(default_factory=unix_now, sa_type=sa.BigInteger)
+    finished_at: int | None = Field(default=None, sa_type=sa.BigInteger)
+    """When the file had been read to its end; before, nothing of it can be approved as a whole."""
 
 
 class DocumentRecord(SQLModel, table=True):

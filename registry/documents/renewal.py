@@ -79,20 +79,20 @@ def mark_stale(session: Session, context: Context) -> int:
     return len(batches)
 
 
-def mark_mistimed(session: Session, batch: Batch, anchored: int) -> None:
-    """Mark artefacts of a batch whose ``iat`` does not fit the time at which it was anchored.
+def mark_mistimed(session: Session, batch_ids: Sequence[str], anchored: int) -> None:
+    """Mark artefacts of batches whose ``iat`` does not fit the time at which these were anchored.
 
     Their leaves stay in the tree; nobody will ever accept them there.
 
     Args:
-        session: The transaction that the batch becomes final in.
-        batch: The batch.
-        anchored: Its block's time.
+        session: The transaction in which they become final.
+        batch_ids: The batches, all of one block.
+        anchored: The block's time.
     """
     session.execute(
         sa.update(Artefact)
         .where(
-            col(Artefact.batch_id) == batch.id,
+            col(Artefact.batch_id).in_(batch_ids),
             col(Artefact.state) == ArtefactState.BATCHED,
             col(Artefact.form) != ArtefactForm.PADDING,
             sa.or_(

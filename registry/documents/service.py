@@ -20,7 +20,8 @@ from registry.documents.models import (
     DocumentState,
     ImportJob,
 )
-from registry.documents.preparing import free_expired, prepare, row_of
+from registry.documents.preparing import prepare
+from registry.documents.rows import free_expired, row_of
 from registry.errors import ConflictError, ForbiddenError, NotFoundError, RequestError
 
 MAX_PAGE = 500
@@ -134,11 +135,14 @@ class DocumentService:
         Raises:
             NotFoundError: ``import_unknown``.
             ForbiddenError: The actor is no approver of the department, or imported the file.
+            ConflictError: ``import_unfinished``: the file has not been read to its end.
         """
         job = self.import_job(actor, import_id)
         actor.require(Role.APPROVER, job.department)
         if job.officer == actor.id:
             raise ForbiddenError("four_eyes", id=job.id)
+        if job.finished_at is None:
+            raise ConflictError("import_unfinished", id=job.id)
         statement = (
             sa.update(DocumentRecord)
             .where(

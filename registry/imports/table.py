@@ -2,8 +2,10 @@
 
 import datetime as dt
 import hashlib
+import io
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass
+from typing import IO, Any
 
 from ecert import limits
 from ecert.errors import ContentError, EcertError, MalformedError
@@ -18,10 +20,24 @@ _OLE2 = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _EPOCH = dt.date(1899, 12, 30)
 
 
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A table's first row, from which its columns are made: also by another process."""
+
+    number: int
+    cells: tuple[Cell, ...]
+    epoch: dt.date
+    """The day from which bare serial dates count."""
+
+    def columns(self, kind: Kind) -> tuple[list[Column], list[ImportProblem]]:
+        """Return the columns, and everything wrong with them; see ``read_header``."""
+        return read_header(list(self.cells), self.number, kind, self.epoch)
+
+
 def read_table(
     data: bytes, filename: str, kind: Kind, *, today: dt.date | None = None
 ) -> ImportResult:
-    """Read a CSV or Excel file of one kind's certificates.
+    """Read a CSV or Excel file of one kind's certificates, within memory.
 
     Args:
         data: The file's content.
@@ -39,37 +55,93 @@ def read_table(
             ``import_excel_encrypted``, ``import_zip_bomb``, ``import_many_sheets``,
             ``import_too_many_rows``, ``import_too_many_columns``.
     """
-    lines, epoch = _open(data, filename)
-    for number, cells in lines:
-        if _blank(cells):
-            continue
-        columns, problems = read_header(cells, number, kind, epoch)
-        if problems:
-            return ImportResult((), tuple(problems), 0, 0)
-        return _Rows(kind, columns, today).read(lines)
+    header, lines = open_table(io.BytesIO(data), filename, max_bytes=limits.MAX_IMPORT_BYTES)
+    columns, problems = header.columns(kind)
+    if problems:
+        return ImportResult((), tuple(problems), 0, 0)
+    return _collect(RowReader(kind, columns, today), lines)
+
+
+def open_table(stream: IO[bytes], filename: str, *, max_bytes: int) -> tuple[Header, Lines]:
+    """Return a file's header, and the rows under it that have any content.
+
+    Args:
+        stream: The file's content. A CSV file is not taken into memory; an Excel file is, up to
+            ``limits.MAX_IMPORT_BYTES``.
+        filename: Its name.
+        max_bytes: Bound on its size.
+
+    Raises:
+        MalformedError: As ``read_table``; also while iterating.
+    """
+    lines, epoch = _open(stream, filename, max_bytes)
+    filled = ((number, cells) for number, cells in lines if not _blank(cells))
+    for number, cells in filled:
+        return Header(number, tuple(cells), epoch), filled
     raise MalformedError("import_empty")
 
 
-def _open(data: bytes, filename: str) -> tuple[Lines, dt.date]:
-    if len(data) > limits.MAX_IMPORT_BYTES:
-        size, limit = len(data), limits.MAX_IMPORT_BYTES
-        raise MalformedError("too_large", where="file", size=size, limit=limit)
-    if not data:
-        raise MalformedError("import_empty")
-    if data.startswith(_OLE2):
-        raise MalformedError("import_excel_old")
+def _open(stream: IO[bytes], filename: str, max_bytes: int) -> tuple[Lines, dt.date]:
     ending = filename.lower().rpartition(".")[2]
+    if ending == "xlsx":
+        max_bytes = min(max_bytes, limits.MAX_IMPORT_BYTES)
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(0)
+    if size > max_bytes:
+        raise MalformedError("too_large", where="file", size=size, limit=max_bytes)
+    if not size:
+        raise MalformedError("import_empty")
+    start = stream.read(len(_OLE2))
+    stream.seek(0)
+    if start == _OLE2:
+        raise MalformedError("import_excel_old")
     if ending not in {"csv", "xlsx"}:
         raise MalformedError("import_type_unknown", ending=ascii(ending)[:20])
-    if data.startswith(_ZIP) != (ending == "xlsx"):
+    if start.startswith(_ZIP) != (ending == "xlsx"):
         raise MalformedError("import_type_mismatch", ending=ending)
     if ending == "xlsx":
-        return workbook_lines(data)
-    return csv_lines(data), _EPOCH
+        return workbook_lines(stream.read())
+    return csv_lines(stream), _EPOCH
 
 
-class _Rows:
-    """Reads the rows under a header."""
+def _collect(reader: "RowReader", lines: Lines) -> ImportResult:
+    rows: list[ImportRow] = []
+    errors: list[ImportProblem] = []
+    seen: dict[bytes, int] = {}
+    read = found = 0
+    for number, cells in lines:
+        read += 1
+        if read > limits.MAX_IMPORT_ROWS:
+            raise MalformedError("import_too_many_rows", limit=limits.MAX_IMPORT_ROWS)
+        claims, problems = reader.read(number, cells)
+        if not problems:
+            # Columns give every row's claims one order; a digest holds no row in memory.
+            digest = hashlib.sha256(repr(claims).encode("utf-8")).digest()
+            first = seen.setdefault(digest, number)
+            if first == number:
+                rows.append(ImportRow(number, claims))
+                continue
+            problems = [doubled(number, first)]
+        found += len(problems)
+        errors += problems[: limits.MAX_IMPORT_ERRORS - len(errors)]
+    if not read:
+        raise MalformedError("import_empty")
+    return ImportResult(tuple(rows), tuple(errors), found - len(errors), read)
+
+
+def doubled(number: int, first: int) -> ImportProblem:
+    """Return the error of a row that says the same as an earlier one of the file."""
+    return ImportProblem(number, "", ContentError("import_row_doubled", claim="", first=first))
+
+
+class RowReader:
+    """Reads the rows under a header, each by itself.
+
+    Args:
+        kind: The kind that the rows are of.
+        columns: The columns under the header.
+        today: When given, rows issued later or expired before are errors.
+    """
 
     def __init__(self, kind: Kind, columns: list[Column], today: dt.date | None) -> None:
         self._kind = kind
@@ -78,29 +150,9 @@ class _Rows:
         self._order: dict[object, int] = {c.claim: c.index for c in columns}
         self._width = 1 + max(column.index for column in columns)
         self._today = today
-        self._seen: dict[bytes, int] = {}
-        self._rows: list[ImportRow] = []
-        self._errors: list[ImportProblem] = []
-        self._left_out = 0
 
-    def read(self, lines: Lines) -> ImportResult:
-        read = 0
-        for number, cells in lines:
-            if _blank(cells):
-                continue
-            read += 1
-            if read > limits.MAX_IMPORT_ROWS:
-                raise MalformedError("import_too_many_rows", limit=limits.MAX_IMPORT_ROWS)
-            claims, problems = self._claims(number, cells)
-            if problems:
-                self._note(problems)
-            else:
-                self._rows.append(ImportRow(number, claims))
-        if not read:
-            raise MalformedError("import_empty")
-        return ImportResult(tuple(self._rows), tuple(self._errors), self._left_out, read)
-
-    def _claims(self, number: int, cells: list[Cell]) -> tuple[dict[str, Any], list[ImportProblem]]:
+    def read(self, number: int, cells: list[Cell]) -> tuple[dict[str, Any], list[ImportProblem]]:
+        """Return a row's claims, and everything that is wrong with them."""
         claims: dict[str, Any] = {}
         unread: dict[str, EcertError] = {}
         for column in self._columns:
@@ -123,10 +175,10 @@ class _Rows:
         problems = [self._problem(number, error) for error in errors]
         problems += self._beyond(number, cells)
         if not problems:
-            problems = [self._problem(number, error) for error in self._whole(number, claims)]
+            problems = [self._problem(number, error) for error in self._whole(claims)]
         return claims, problems
 
-    def _whole(self, number: int, claims: dict[str, Any]) -> Iterable[EcertError]:
+    def _whole(self, claims: dict[str, Any]) -> Iterable[EcertError]:
         """Yield what is wrong with a row whose claims fit, taken together."""
         issued = dt.date.fromisoformat(claims["issue_date"])
         try:
@@ -138,11 +190,6 @@ class _Rows:
             yield self._error("import_issued_later", "issue_date")
         if self._today is not None and last is not None and last < self._today:
             yield self._error("import_expired", "issue_date", last=last.isoformat())
-        # Columns give every row's claims one order; a digest holds no row in memory.
-        digest = hashlib.sha256(repr(claims).encode("utf-8")).digest()
-        first = self._seen.setdefault(digest, number)
-        if first != number:
-            yield ContentError("import_row_doubled", claim="", first=first)
 
     def _beyond(self, number: int, cells: list[Cell]) -> Iterable[ImportProblem]:
         for index, cell in enumerate(cells[self._width :], start=self._width):
@@ -159,11 +206,9 @@ class _Rows:
     def _error(self, code: str, claim: str, **details: object) -> ContentError:
         return ContentError(code, claim=claim, label=self._headers.get(claim, claim), **details)
 
-    def _note(self, problems: list[ImportProblem]) -> None:
-        room = limits.MAX_IMPORT_ERRORS - len(self._errors)
-        self._errors += problems[:room]
-        self._left_out += max(0, len(problems) - room)
-
 
 def _blank(cells: list[Cell]) -> bool:
-    return all(cell is None or (isinstance(cell, str) and not cell.strip()) for cell in cells)
+    for cell in cells:  # the first decides nearly always, which a generator is slow at
+        if cell is not None and not (isinstance(cell, str) and not cell.strip()):
+            return False
+    return True

@@ -50,18 +50,19 @@ def on_failed(session: Session, context: Context, row: Transaction) -> None:
     )
 
 
-def anchored(session: Session, context: Context, batch: Batch, *, block: int, time: int) -> None:
-    """Let a batch be final, with its artefacts and their documents."""
+def anchored(session: Session, context: Context, *batches: Batch, block: int, time: int) -> None:
+    """Let batches be final, with their artefacts and documents."""
     last = session.exec(select(sa.func.coalesce(sa.func.max(Batch.sequence), 0))).one()
-    batch.state = BatchState.FINAL
-    batch.block, batch.anchor_time = block, time
-    batch.sequence = (last or 0) + 1
-    session.add(batch)
+    for sequence, batch in enumerate(batches, (last or 0) + 1):
+        batch.state, batch.sequence = BatchState.FINAL, sequence
+        batch.block, batch.anchor_time = block, time
+        session.add(batch)
     session.flush()
-    mark_mistimed(session, batch, time)
+    ids = [batch.id for batch in batches]
+    mark_mistimed(session, ids, time)
     session.execute(
         sa.update(Artefact)
-        .where(col(Artefact.batch_id) == batch.id, col(Artefact.state) == ArtefactState.BATCHED)
+        .where(col(Artefact.batch_id).in_(ids), col(Artefact.state) == ArtefactState.BATCHED)
         .values(state=ArtefactState.ANCHORED),
         execution_options=_QUIET,
     )
@@ -69,7 +70,7 @@ def anchored(session: Session, context: Context, batch: Batch, *, block: int, ti
         sa.update(DocumentRecord)
         .where(
             col(DocumentRecord.id).in_(
-                select(Artefact.document_id).where(col(Artefact.batch_id) == batch.id)
+                select(Artefact.document_id).where(col(Artefact.batch_id).in_(ids))
             ),
             col(DocumentRecord.state) == DocumentState.BATCHED,
         )
@@ -85,10 +86,9 @@ def _anchors(session: Session, context: Context, row: Transaction) -> None:
         .order_by(col(Batch.id))
     )
     batches = session.exec(statement).all()
-    for batch in batches:
-        assert row.block is not None
-        assert row.block_time is not None
-        anchored(session, context, batch, block=row.block, time=row.block_time)
+    assert row.block is not None
+    assert row.block_time is not None
+    anchored(session, context, *batches, block=row.block, time=row.block_time)
     AuditTrail(session, context.clock).record(
         None, "batch.anchored", str(row.id), block=row.block,
         roots=[batch.root.hex() for batch in batches],

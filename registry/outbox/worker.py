@@ -39,11 +39,15 @@ from registry.outbox.sight import (
 )
 from registry.outbox.transmission import Hook, Transmitter
 from registry.outbox.watch import Watch
+from registry.processes import Pool
 from registry.status.sending import queue_changes
 from registry.timekeeping import ClockError
 
-_SIGN_ROUNDS = 16
-"""Chunks that are signed before the chain gets its turn."""
+_SIGN_AT_ONCE = 16_384
+"""Documents that are signed before the chain gets its turn, and other writers theirs."""
+
+_RENEW_CHUNK = 500
+"""Artefacts that are signed anew in one transaction."""
 
 _MEND_SECONDS = 5.0
 _LOOK_SECONDS = 5.0
@@ -78,6 +82,8 @@ class Worker:
         self._duty = duty_of(registry.database)
         self._transmitter: Transmitter | None = None
         self._watch = Watch(registry)
+        cores = registry.settings.cores
+        self._pool = Pool(cores, ahead=4 * cores) if cores > 1 else None
         self._reconciled = False
         self._mended_at = 0.0
         self._looked_at = float("-inf")
@@ -134,7 +140,8 @@ class Worker:
                 stop.wait(self._after(error))  # a node behind the same address lies, or was changed
 
     def close(self) -> None:
-        """Let another worker have the duty to talk to the chain."""
+        """End this worker's processes, and let another have the duty to talk to the chain."""
+        self._rest()
         self._duty.release()
 
     def drain(self, *, seconds: float) -> None:
@@ -246,18 +253,24 @@ class Worker:
 
     def _sign(self) -> bool:
         chunk = self._registry.settings.sign_chunk
-        for number in range(_SIGN_ROUNDS):
+        for number in range(max(1, _SIGN_AT_ONCE // chunk)):
             signed = self._in_transaction(
-                "signed", lambda session, context: sign_approved(session, context, chunk)
+                "signed",
+                lambda session, context: sign_approved(session, context, chunk, self._pool),
             )
             if not signed:
+                if not number:
+                    self._rest()
                 return number > 0
         return True
 
+    def _rest(self) -> None:
+        if self._pool is not None:
+            self._pool.rest()
+
     def _renew(self) -> bool:
-        chunk = self._registry.settings.sign_chunk
         return self._in_transaction(
-            "renewed", lambda session, context: renew_stale(session, context, chunk)
+            "renewed", lambda session, context: renew_stale(session, context, _RENEW_CHUNK)
         )
 
     def _in_transaction(self, name: str, step: Callable[[Session, Context], int]) -> bool:

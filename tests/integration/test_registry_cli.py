@@ -347,3 +347,27 @@ def test_the_audit_trail_is_checked_and_a_changed_entry_is_found(
     done = copy.run(None, "audit")
     assert done.code in (1, 2)
     told(done, done.code, done.err.split()[0])
+
+
+# -- long work
+
+
+def test_an_import_tells_its_progress_where_people_look(office: Office, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(table(KIND, 5, seed=90))
+    command = ("import", str(path), "--kind", KIND, "--department", POLICE)
+    quiet = office.run("clerk", *command, "--json")
+    assert (quiet.code, quiet.err) == (0, "")
+    job = json.loads(quiet.out)
+    assert (job["rows"], job["good"]) == (5, 5)
+    assert job["finished_at"] >= job["created_at"]
+    told(office.run("clerk", "progress", "--import", "0" * 32), 1, "import_unknown")
+    before = json.loads(office.done("clerk", "progress", "--import", job["id"], "--json"))
+    assert before == {
+        "finished": True, "rows": 5, "documents": {"submitted": 5}, "anchored_per_second": 0.0,
+        "seconds_left": None,
+    }  # fmt: skip
+    office.done("approver", "approve", "--import", job["id"])
+    lines = office.done("clerk", "progress", "--import", job["id"], "--watch").splitlines()
+    assert "anchored 5" in lines[-1]
+    assert "完成 done" in lines[-1]

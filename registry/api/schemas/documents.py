@@ -242,6 +242,9 @@ class ImportAnswer(Answer):
     errors: list[ImportProblemAnswer]
     errors_total: int
     created_at: int
+    finished_at: int | None = Field(
+        description="When the file had been read to its end; null until then."
+    )
 
     model_config = Answer.model_config | example(
         id=EXAMPLE_ID,
@@ -264,6 +267,7 @@ class ImportAnswer(Answer):
         ],
         errors_total=1,
         created_at=EXAMPLE_TIME,
+        finished_at=EXAMPLE_TIME,
     )
 
     @classmethod
