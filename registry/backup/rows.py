@@ -27,9 +27,10 @@ _PIECE_BYTES = 4 * MIB
 _FETCH = 500
 _MAX_NAME_CHARS = 63
 
-Written = Literal["plain", "bytes", "json"]
+Written = Literal["plain", "flag", "bytes", "json"]
 _TYPES: dict[Written, sa.types.TypeEngine[Any]] = {
     "plain": sa.types.NullType(),
+    "flag": sa.Boolean(),
     "bytes": sa.LargeBinary(),
     "json": sa.JSON(none_as_null=True),
 }
@@ -144,12 +145,16 @@ def _columns(written: dict[str, Written]) -> list[sa.ColumnClause[Any]]:
 def _written(column: sa.types.TypeEngine[Any]) -> Written:
     if isinstance(column, sa.JSON):
         return "json"
+    if isinstance(column, sa.Boolean):
+        return "flag"
     return "bytes" if isinstance(column, sa.LargeBinary) else "plain"
 
 
 def _column(pair: object, where: str) -> tuple[str, Written]:
     match pair:
-        case [str(name), "plain" | "bytes" | "json" as kind] if len(name) <= _MAX_NAME_CHARS:
+        case [str(name), "plain" | "flag" | "bytes" | "json" as kind] if (
+            len(name) <= _MAX_NAME_CHARS
+        ):
             return name, kind
     raise _malformed(where)
 

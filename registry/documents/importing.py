@@ -138,6 +138,7 @@ class ImportService:
             filename=filename[-200:],
             officer=actor.id,
             created_at=now,
+            reading=True,
         )
         self._session.add(job)
         self._session.flush()
@@ -175,7 +176,7 @@ class ImportService:
                 sa.and_(
                     col(DocumentRecord.state) == DocumentState.SUBMITTED,
                     col(ImportJob.id).is_not(None),
-                    col(ImportJob.finished_at).is_(None),
+                    col(ImportJob.reading),
                 ),
             )
             .outerjoin(ImportJob, col(ImportJob.id) == col(DocumentRecord.import_id))
@@ -207,7 +208,7 @@ class ImportService:
         """End an import: all of the file has been read."""
         job = self.note(origin, tally)
         job.errors = tally.errors
-        job.finished_at = self._context.clock()
+        job.reading = False
         self._session.add(job)
         self._session.flush()
         self._audit.record(

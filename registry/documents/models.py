@@ -80,8 +80,8 @@ class ImportJob(SQLModel, table=True):
     """Row, column and error code with its details; never a claim's value."""
     errors_total: int = 0
     created_at: int = Field(default_factory=unix_now, sa_type=sa.BigInteger)
-    finished_at: int | None = Field(default=None, sa_type=sa.BigInteger)
-    """When the file had been read to its end; before, nothing of it can be approved as a whole."""
+    reading: bool = False
+    """The file is being read, or reading it broke off: it cannot be approved as a whole."""
 
 
 class DocumentRecord(SQLModel, table=True):

@@ -50,7 +50,7 @@ def state_of(session: Session, job: ImportJob) -> ImportState:
     )
     counts = {DocumentState(state): count for state, count in session.exec(statement)}
     ordered = {state: counts[state] for state in DocumentState if state in counts}
-    return ImportState(job.finished_at is not None, job.rows, ordered)
+    return ImportState(not job.reading, job.rows, ordered)
 
 
 class Meter:

@@ -141,7 +141,7 @@ class DocumentService:
         actor.require(Role.APPROVER, job.department)
         if job.officer == actor.id:
             raise ForbiddenError("four_eyes", id=job.id)
-        if job.finished_at is None:
+        if job.reading:
             raise ConflictError("import_unfinished", id=job.id)
         statement = (
             sa.update(DocumentRecord)

@@ -17,7 +17,7 @@ from registry.database import Database, unavailable
 if TYPE_CHECKING:
     from alembic.config import Config
 
-NEWEST = "0004"
+NEWEST = "0005"
 """The revision that this program expects: the last of ``versions``."""
 
 

@@ -4,7 +4,8 @@
 
 After so many kills as ``--every`` says, a worker that nobody kills does what is left, and database,
 chain and a verifier are asked whether every document is anchored once and every withdrawal holds.
-Half of it runs on SQLite, half on PostgreSQL, unless told otherwise. What was wrong ends it, with the seed that shows it.
+Half of it runs on SQLite, half on PostgreSQL, unless told otherwise. What was wrong ends it, with
+the seed that shows it.
 """
 
 import argparse

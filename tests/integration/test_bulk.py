@@ -113,7 +113,7 @@ def test_rows_become_whole_trees_that_anybody_can_verify(bulk: Bulk) -> None:
     told: list[streaming.Progress] = []
     job = bulk.take(bulk.file(1200, seed=1), report=told.append)
     assert (job.rows, job.good, job.bad, job.known) == (1200, 1200, 0, 0)
-    assert job.finished_at is not None
+    assert not job.reading
     assert [p.rows for p in told] == [*range(150, 1201, 150)]
     assert {p.total for p in told} == {1200}
     documents = bulk.documents(job)
@@ -184,7 +184,7 @@ def test_an_import_killed_in_the_middle_is_made_whole_by_importing_again(
         statement = select(ImportJob).order_by(ImportJob.id.desc())  # type: ignore[attr-defined]
         broken = services.session.exec(statement).first()
     assert broken is not None
-    assert (broken.finished_at, broken.rows) == (None, 100 * times)
+    assert (broken.reading, broken.rows) == (True, 100 * times)
     with pytest.raises(ConflictError, match="import_unfinished"):
         bulk.world.approve(broken)
     job = bulk.take(path)
@@ -265,7 +265,7 @@ def test_a_wrong_header_is_a_finished_import_of_nothing(bulk: Bulk) -> None:
     path = bulk.directory / "header.csv"
     path.write_text("姓名,什么\n甲,乙\n", "utf-8")
     job = bulk.take(path)
-    assert (job.good, job.bad, job.finished_at is not None) == (0, 1, True)
+    assert (job.good, job.bad, job.reading) == (0, 1, False)
     assert {error["row"] for error in job.errors} == {1}
 
 

@@ -242,8 +242,8 @@ class ImportAnswer(Answer):
     errors: list[ImportProblemAnswer]
     errors_total: int
     created_at: int
-    finished_at: int | None = Field(
-        description="When the file had been read to its end; null until then."
+    reading: bool = Field(
+        description="Its file is not read to the end: it cannot be approved as a whole."
     )
 
     model_config = Answer.model_config | example(
@@ -267,7 +267,7 @@ class ImportAnswer(Answer):
         ],
         errors_total=1,
         created_at=EXAMPLE_TIME,
-        finished_at=EXAMPLE_TIME,
+        reading=False,
     )
 
     @classmethod
