@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version
 
-from benchmarks import batch, cards, chain, pipeline, sd_jwt
+from benchmarks import batch, cards, chain, load, pipeline, sd_jwt
 from benchmarks.installed import NotInstalledError
 from benchmarks.table import Row, table
 from ecert.errors import UnavailableError
@@ -18,6 +18,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "gas, and checks against a node": chain.rows,
     f"{batch.DOCUMENTS:,} documents": batch.rows,
     f"{pipeline.DOCUMENTS:,} documents from CSV to anchored": pipeline.rows,
+    "the verifier's service under load": load.rows,
 }
 
 NOTES = """\

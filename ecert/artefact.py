@@ -180,6 +180,7 @@ class SdJwtArtefact(Artefact):
             nonce=_text(payload.get("nonce")) if nonce is None else nonce,
             now=now,
             max_age=sd_jwt.KEY_BINDING_MAX_AGE_SECONDS if compared else MAX_TIME,
+            key=self.holder,
         )
         return compared
 

@@ -7,6 +7,7 @@ and from storage proofs.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ecert import limits
 from ecert.errors import AuthorityError
@@ -40,7 +41,17 @@ class KeyRecord:
         Raises:
             MalformedError: ``jwk_malformed``: unknown suite or no point of its curve.
         """
-        return PublicKey.from_chain(self.suite, self.x, self.y)
+        return _known_key(self.suite, self.x, self.y)
+
+
+@lru_cache(maxsize=256)
+def _known_key(suite: int, x: bytes, y: bytes) -> PublicKey:
+    """Load a key, remembering the last ones: a verifier meets the same issuers again.
+
+    Only the point is remembered, and its thumbprint; whose key it is, and was when, the records say
+    each time.
+    """
+    return PublicKey.from_chain(suite, x, y)
 
 
 @dataclass(frozen=True, slots=True)

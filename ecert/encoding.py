@@ -153,11 +153,13 @@ def json_decode(data: bytes | str, *, where: str, max_bytes: int) -> Any:
     if len(data) > max_bytes:
         raise MalformedError("too_large", where=where, size=len(data), limit=max_bytes)
     from_utf8 = isinstance(data, bytes)
+    # Half a character, which text may hold, is no UTF-8: the fast decoder refuses it.
+    encoded = data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass")
+    if encoded.count(b"[") + encoded.count(b"{") <= limits.MAX_JSON_DEPTH:
+        value = _decode_compact(encoded)
+        if value is not None:
+            return value
     if isinstance(data, bytes):
-        if data.count(b"[") + data.count(b"{") <= limits.MAX_JSON_DEPTH:
-            value = _decode_compact(data)
-            if value is not None:
-                return value
         data = utf8_decode(data, where=where)
     if data.count("[") + data.count("{") > limits.MAX_JSON_DEPTH:
         _check_depth(data, where)

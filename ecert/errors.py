@@ -7,6 +7,7 @@ name details in braces; a detail never carries a secret or a personal claim's va
 """
 
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -32,8 +33,7 @@ class EcertError(Exception):
 
     def message(self, language: Language = "en") -> str:
         """Return the sentence for people in ``language``."""
-        template = messages()[self.code][language]
-        return template.format_map(_Details({k: _shown(v) for k, v in self.details.items()}))
+        return sentence(self.code, self.details, language)
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message('en')}"
@@ -97,6 +97,14 @@ class KeystoreError(EcertError):
 
 class UnavailableError(EcertError):
     """A source (node, registry, snapshot) could not answer; never means "invalid"."""
+
+
+def sentence(code: str, details: Mapping[str, object], language: Language) -> str:
+    """Return the sentence for people that belongs to a code, its details filled in."""
+    template = messages()[code][language]
+    if "{" not in template:
+        return template
+    return template.format_map(_Details({k: _shown(v) for k, v in details.items()}))
 
 
 def _shown(value: object) -> object:

@@ -58,7 +58,18 @@ class Fields:
 
     def hexadecimal(self, name: str, length: int) -> bytes:
         """Return a member of ``0x`` and ``2 * length`` lower-case hexadecimal digits."""
-        return hex_bytes(self._value.get(name), length, self.fail(name))
+        data = hex_bytes(self._value.get(name), length)
+        if data is None:
+            raise self.fail(name)
+        return data
+
+    def hexadecimals(self, name: str, length: int, *, limit: int) -> tuple[bytes, ...]:
+        """Return an array member of at most ``limit`` items, each as for ``hexadecimal``."""
+        found = [hex_bytes(item, length) for item in self.items(name, limit=limit)]
+        whole = tuple(item for item in found if item is not None)
+        if len(whole) != len(found):
+            raise self.fail(name)
+        return whole
 
     def items(self, name: str, *, limit: int) -> list[Any]:
         """Return an array member of at most ``limit`` items."""
@@ -76,14 +87,16 @@ class Fields:
         return self._value.get(name)
 
 
-def hex_bytes(value: object, length: int, error: MalformedError) -> bytes:
-    """Decode ``0x`` and ``2 * length`` lower-case digits, or raise ``error``."""
-    if not isinstance(value, str) or len(value) != 2 + 2 * length or value[:2] != "0x":
-        raise error
-    digits = value[2:]
-    if set(digits) - set("0123456789abcdef"):
-        raise error
-    return bytes.fromhex(digits)
+def hex_bytes(value: object, length: int) -> bytes | None:
+    """Decode ``0x`` and ``2 * length`` lower-case digits; None for anything else."""
+    if not isinstance(value, str) or len(value) != 2 + 2 * length:
+        return None
+    try:
+        data = bytes.fromhex(value[2:])
+    except ValueError:
+        return None
+    # What is passed over in decoding, such as blanks and capitals, does not come out again.
+    return data if hex_text(data) == value else None
 
 
 def hex_text(data: bytes) -> str:
@@ -93,6 +106,5 @@ def hex_text(data: bytes) -> str:
 
 def time_text(seconds: int) -> str:
     """Return unix seconds as ISO 8601 in UTC; what no datetime can hold is cut to the nearest."""
-    return datetime.fromtimestamp(min(max(seconds, 0), MAX_TIME), UTC).strftime(
-        "%Y-%m-%dT%H:%M:%SZ"
-    )
+    time = datetime.fromtimestamp(min(max(seconds, 0), MAX_TIME), UTC)
+    return time.isoformat(timespec="seconds").removesuffix("+00:00") + "Z"

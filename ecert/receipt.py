@@ -6,7 +6,7 @@ from typing import Any
 
 from ecert import limits
 from ecert.encoding import code_bytes
-from ecert.fields import Fields, hex_bytes, hex_text
+from ecert.fields import Fields, hex_text
 from ecert.merkle import HASH_BYTES, MerkleTree, leaf_hash, root_of, verify_inclusion
 
 MAX_PATH = (limits.MAX_TREE_SIZE - 1).bit_length()
@@ -75,10 +75,7 @@ class Receipt:
         return cls(
             index=fields.integer("index", high=limits.MAX_TREE_SIZE),
             size=fields.integer("size", high=limits.MAX_TREE_SIZE),
-            path=tuple(
-                hex_bytes(node, HASH_BYTES, fields.fail("path"))
-                for node in fields.items("path", limit=MAX_PATH)
-            ),
+            path=fields.hexadecimals("path", HASH_BYTES, limit=MAX_PATH),
             root=fields.hexadecimal("root", HASH_BYTES),
             department=department,
             chain_id=fields.integer("chain_id", low=1),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from ecert.errors import EcertError, Language, messages
+from ecert.errors import Language, messages, sentence
 from ecert.facts import Basis
 from ecert.fields import time_text
 
@@ -87,7 +87,7 @@ class StepResult:
 
     def message(self, language: Language) -> str:
         """Return the sentence for people."""
-        return EcertError(self.code, **self.details).message(language)
+        return sentence(self.code, self.details, language)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from ecert import envelope, limits
 from ecert.errors import MalformedError, TrustError
-from ecert.fields import Fields, hex_bytes, hex_text, time_text
+from ecert.fields import Fields, hex_text, time_text
 from ecert.kinds.catalogue import Catalogue
 from ecert.signing import PublicKey, Signer
 
@@ -234,10 +234,7 @@ def _pinned_block(fields: Fields) -> PinnedBlock:
         number=fields.integer("number"),
         hash=fields.hexadecimal("hash", 32),
         state_root=fields.hexadecimal("state_root", 32),
-        validators=tuple(
-            hex_bytes(value, 20, fields.fail("validators"))
-            for value in fields.items("validators", limit=256)
-        ),
+        validators=fields.hexadecimals("validators", 20, limit=256),
     )
 
 

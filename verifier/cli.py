@@ -160,12 +160,23 @@ def serve(
             help="Whom holders sign for; the address the page is reached by if not given. 核验方。"
         ),
     ] = None,
+    processes: Annotated[
+        int, typer.Option(min=1, max=64, help="Processes that check. 核验进程数。")
+    ] = 1,
 ) -> None:
     """Serve the verification page and its HTTP interface. 提供核验网页。"""
-    from verifier.web.server import serve as serve_web  # noqa: PLC0415  # only here is it needed
+    home, nodes = _Options.home, _Options.nodes
+    if processes == 1:
+        from verifier.web.server import serve as serve_web  # noqa: PLC0415  # only here is it needed
 
-    checker = open_checker(_Options.home, nodes=_Options.nodes, use_snapshot=offline)
-    serve_web(checker, host, port, audience=audience)
+        checker = open_checker(home, nodes=nodes, use_snapshot=offline)
+        serve_web(checker, host, port, audience=audience)
+        return
+    from verifier.web.processes import serve_together  # noqa: PLC0415
+
+    serve_together(
+        home, host, port, processes=processes, nodes=nodes, offline=offline, audience=audience
+    )
 
 
 def _read(source: str) -> bytes:

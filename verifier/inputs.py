@@ -40,6 +40,11 @@ class Input:
     error: EcertError | None = None
 
 
+def is_text(data: bytes) -> bool:
+    """Return whether ``data`` is taken for text: no PDF and no picture, which take long to read."""
+    return not is_pdf(data) and not is_picture(data)
+
+
 def read_input(data: bytes, fetch: Fetch) -> Sequence[Input]:
     """Return the documents that ``data`` holds; a picture may show several.
 

@@ -15,7 +15,14 @@ from ecert.errors import UnavailableError
 from ecert.facts import Facts, Query
 from ecert.fields import hex_text
 from ecert.trust import TrustStore
-from verifier.snapshot_file import connect, has_schema, sqlite_errors, tables_of
+from verifier.snapshot_file import (
+    BUSY_SECONDS,
+    connect,
+    forget,
+    has_schema,
+    sqlite_errors,
+    tables_of,
+)
 from verifier.snapshot_meta import Meta
 
 T = TypeVar("T")
@@ -27,17 +34,20 @@ class Snapshot:
     Args:
         path: The file.
         trust: What it must be made from.
+        wait: How long to wait for another process that writes it, seconds.
 
     Raises:
         UnavailableError: ``snapshot_missing``, ``snapshot_malformed``, ``snapshot_other_chain``,
             ``snapshot_other_contracts``, ``snapshot_before_trust``, ``snapshot_busy``.
     """
 
-    def __init__(self, path: Path, trust: TrustStore) -> None:
+    def __init__(self, path: Path, trust: TrustStore, *, wait: float = BUSY_SECONDS) -> None:
         self.path = path
         self._trust = trust
         self._lock = threading.Lock()
-        self._connection = connect(path, write=False)
+        self._connection = connect(path, write=False, wait=wait)
+        self._tables = tables_of(self._connection, remember=True)
+        self._known: tuple[int, Meta] | None = None
         self._finalizer = weakref.finalize(self, self._connection.close)
         try:
             self.meta()
@@ -46,9 +56,9 @@ class Snapshot:
             raise
 
     @classmethod
-    def open(cls, path: Path, trust: TrustStore) -> Self:
+    def open(cls, path: Path, trust: TrustStore, *, wait: float = BUSY_SECONDS) -> Self:
         """Return the snapshot at ``path``; see the class."""
-        return cls(path, trust)
+        return cls(path, trust, wait=wait)
 
     def meta(self) -> Meta:
         """Return which block the snapshot holds and as of when.
@@ -71,7 +81,7 @@ class Snapshot:
                 raise UnavailableError(
                     "contract_closed", contract=name, successor=hex_text(successor)
                 )
-            return tables_of(self._connection).answer(
+            return self._tables.answer(
                 query,
                 chain_id=meta.chain_id,
                 block=meta.header.number,
@@ -101,12 +111,26 @@ class Snapshot:
         with self._lock, sqlite_errors(self.path):
             self._connection.execute("BEGIN")
             try:
-                if not has_schema(self._connection):
-                    raise UnavailableError("snapshot_missing", path=self.path)
-                meta = Meta.read(self._connection)
-                meta.check(self._trust.file, path=self.path)
-                if meta.header.number < self._trust.file.checkpoint.number:
-                    raise UnavailableError("snapshot_before_trust", block=meta.header.number)
-                return use(meta)
+                return use(self._checked_meta())
             finally:
                 self._connection.execute("ROLLBACK")
+
+    def _checked_meta(self) -> Meta:
+        """Return what the file says of itself; read anew whenever the file has changed.
+
+        SQLite's ``data_version`` is another one after each commit of another connection, and asking
+        for it begins the transaction in which all else is read.
+        """
+        (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        if self._known is not None and self._known[0] == version:
+            return self._known[1]
+        self._known = None
+        forget(self._tables)
+        if not has_schema(self._connection):
+            raise UnavailableError("snapshot_missing", path=self.path)
+        meta = Meta.read(self._connection)
+        meta.check(self._trust.file, path=self.path)
+        if meta.header.number < self._trust.file.checkpoint.number:
+            raise UnavailableError("snapshot_before_trust", block=meta.header.number)
+        self._known = version, meta
+        return meta

@@ -7,6 +7,7 @@ trigger is taken) and nothing is taken for granted.
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -20,6 +21,9 @@ V = TypeVar("V")
 
 BUSY_SECONDS = 5.0
 """How long to wait for another process that writes the file."""
+REMEMBERED_ROWS = 10_000
+"""Records of one table in memory, a few MB of them."""
+
 _PAGE_BYTES = 4 * limits.KIB
 _TABLES = ("departments", "kinds", "keys", "anchors", "words", "digests", "roots")
 _SCHEMA = {
@@ -30,7 +34,16 @@ _NO_ROOM = ("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_CANTOPEN",
 
 
 class SnapshotTable(Generic[K, V]):
-    """A table of packed records (``ecert.chain.records.Table``)."""
+    """A table of packed records (``ecert.chain.records.Table``).
+
+    Args:
+        connection: To the file.
+        name: The table's.
+        pack_key: Packs a key.
+        pack: Packs a record.
+        unpack: Unpacks a record.
+        remember: Keep up to ``REMEMBERED_ROWS`` records in memory, until ``forget`` is called.
+    """
 
     def __init__(
         self,
@@ -39,11 +52,15 @@ class SnapshotTable(Generic[K, V]):
         pack_key: Callable[[K], bytes],
         pack: Callable[[V], bytes],
         unpack: Callable[[bytes], V],
+        *,
+        remember: bool,
     ) -> None:
         self._execute = connection.execute
         self._select = f"SELECT value FROM {name} WHERE key = ?"  # noqa: S608 - a constant name
         self._put = f"INSERT OR REPLACE INTO {name} VALUES (?, ?)"  # noqa: S608
         self._pack_key, self._pack, self._unpack = pack_key, pack, unpack
+        self._limit = REMEMBERED_ROWS if remember else 0
+        self._remembered: dict[K, V | None] = {}
 
     def get(self, key: K, /) -> V | None:
         """Return the record, or None.
@@ -51,6 +68,20 @@ class SnapshotTable(Generic[K, V]):
         Raises:
             UnavailableError: ``snapshot_malformed``.
         """
+        if key in self._remembered:
+            return self._remembered[key]
+        found = self._read(key)
+        if self._limit:
+            if len(self._remembered) >= self._limit:
+                self._remembered.clear()
+            self._remembered[key] = found
+        return found
+
+    def forget(self) -> None:
+        """Read all anew: the file is another one."""
+        self._remembered.clear()
+
+    def _read(self, key: K) -> V | None:
         row = self._execute(self._select, (self._pack_key(key),)).fetchone()
         if row is None:
             return None
@@ -60,15 +91,17 @@ class SnapshotTable(Generic[K, V]):
 
     def __setitem__(self, key: K, value: V, /) -> None:
         """Keep a record."""
+        self._remembered.pop(key, None)
         self._execute(self._put, (self._pack_key(key), self._pack(value)))
 
 
-def connect(path: Path, *, write: bool) -> sqlite3.Connection:
+def connect(path: Path, *, write: bool, wait: float = BUSY_SECONDS) -> sqlite3.Connection:
     """Open a snapshot's file.
 
     Args:
         path: Where it is.
         write: Make the file if it is not there, and change it.
+        wait: How long to wait for another process that writes it, seconds.
 
     Raises:
         UnavailableError: ``snapshot_missing``, ``snapshot_malformed``, ``snapshot_not_written``.
@@ -79,7 +112,7 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode={'rwc' if write else 'rw'}",
             uri=True,
-            timeout=BUSY_SECONDS,
+            timeout=wait,
             isolation_level=None,
             check_same_thread=False,
         )
@@ -123,29 +156,32 @@ def make_schema(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-def tables_of(connection: sqlite3.Connection) -> Tables:
-    """Return the records in the file."""
+def tables_of(connection: sqlite3.Connection, *, remember: bool = False) -> Tables:
+    """Return the records in the file.
+
+    Args:
+        connection: To the file.
+        remember: Keep in memory what many documents have in common, until ``forget`` is called.
+    """
+    one = partial(SnapshotTable, connection, remember=False)
+    shared = partial(SnapshotTable, connection, remember=remember)
+    history = rows.pack_history, rows.unpack_history
+    block = rows.pack_block, rows.unpack_block
     return Tables(
-        departments=SnapshotTable(
-            connection, "departments", bytes, rows.pack_department, rows.unpack_department
-        ),
-        kinds=SnapshotTable(
-            connection, "kinds", rows.pack_entry, rows.pack_history, rows.unpack_history
-        ),
-        keys=SnapshotTable(connection, "keys", rows.pack_entry, rows.pack_key, rows.unpack_key),
-        anchors=SnapshotTable(
-            connection, "anchors", rows.pack_entry, rows.pack_anchor, rows.unpack_anchor
-        ),
-        words=SnapshotTable(
-            connection, "words", rows.pack_word_key, rows.pack_word, rows.unpack_word
-        ),
-        digests=SnapshotTable(
-            connection, "digests", rows.pack_entry, rows.pack_block, rows.unpack_block
-        ),
-        roots=SnapshotTable(
-            connection, "roots", rows.pack_entry, rows.pack_block, rows.unpack_block
-        ),
+        departments=shared("departments", bytes, rows.pack_department, rows.unpack_department),
+        kinds=shared("kinds", rows.pack_entry, *history),
+        keys=shared("keys", rows.pack_entry, rows.pack_key, rows.unpack_key),
+        anchors=shared("anchors", rows.pack_entry, rows.pack_anchor, rows.unpack_anchor),
+        words=shared("words", rows.pack_word_key, rows.pack_word, rows.unpack_word),
+        digests=one("digests", rows.pack_entry, *block),  # one a document
+        roots=shared("roots", rows.pack_entry, *block),
     )
+
+
+def forget(tables: Tables) -> None:
+    """Read all records anew: the file has changed."""
+    for name in _TABLES:
+        getattr(tables, name).forget()
 
 
 @contextmanager

@@ -50,12 +50,11 @@ class Log:
         fields = Fields(value, "log")
         if fields.raw("removed") not in (None, False):
             raise fields.fail("removed")
-        topics = fields.items("topics", limit=MAX_TOPICS)
         return cls(
             address=fields.hexadecimal("address", 20),
             block=quantity(fields.raw("blockNumber"), fields.fail("blockNumber")),
             index=quantity(fields.raw("logIndex"), fields.fail("logIndex")),
-            topics=tuple(hex_bytes(topic, 32, fields.fail("topics")) for topic in topics),
+            topics=fields.hexadecimals("topics", 32, limit=MAX_TOPICS),
             data=byte_string(fields.raw("data"), fields.fail("data")),
         )
 
@@ -81,7 +80,10 @@ def quantity(value: object, error: MalformedError) -> int:
 def byte_string(value: object, error: MalformedError) -> bytes:
     """Read a byte string of JSON-RPC of any length, or raise ``error``."""
     length = len(value) // 2 - 1 if isinstance(value, str) else 0
-    return hex_bytes(value, max(length, 0), error)
+    data = hex_bytes(value, max(length, 0))
+    if data is None:
+        raise error
+    return data
 
 
 @dataclass(frozen=True, slots=True)

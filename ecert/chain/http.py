@@ -4,17 +4,17 @@ Plain ``http.client``: no proxy from the environment comes between and no redire
 deadline bounds the whole exchange (handshake, headers, body), however slowly the server drips.
 """
 
-import contextlib
 import http.client
-import socket
 import ssl
-import threading
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from ecert.chain.lines import Exchange, Line, Lines
 from ecert.errors import EcertError
 from ecert.limits import KIB
 
+_Request = tuple[str, str, bytes | None, dict[str, str]]
 _CHUNK = 64 * KIB
 
 
@@ -24,6 +24,10 @@ class Answer:
 
     status: int
     body: bytes
+
+
+class _StaleError(Exception):
+    """A kept connection was closed at the other end meanwhile; never leaves this module."""
 
 
 class Endpoint:
@@ -36,6 +40,8 @@ class Endpoint:
         seconds: Bound on the time of one exchange.
         unreachable: Makes the error for a reason why there is no answer.
         too_large: Makes the error for an answer over the bound, in bytes, that was given.
+        keep: Keep connections for further exchanges. What is sent over one that turns out to be
+            closed is sent once more over a new one: only for requests that may be made twice.
     """
 
     def __init__(
@@ -47,9 +53,11 @@ class Endpoint:
         seconds: float,
         unreachable: Callable[[str], EcertError],
         too_large: Callable[[int], EcertError],
+        keep: bool = False,
     ) -> None:
-        self._address = host, port or (443 if secure else 80)
-        self._context = ssl.create_default_context() if secure else None
+        context = ssl.create_default_context() if secure else None
+        self._lines = Lines((host, port or (443 if secure else 80)), context, seconds)
+        self._keep = keep
         self._seconds = seconds
         self._unreachable, self._too_large = unreachable, too_large
 
@@ -68,43 +76,54 @@ class Endpoint:
         Raises:
             EcertError: What ``unreachable`` and ``too_large`` make.
         """
-        late = threading.Event()
-        try:
-            with self._connected(late) as connection:
-                connection.request(method, target, body, dict(headers))
-                with connection.getresponse() as response:
-                    data = self._read(response, limit)
-                if late.is_set():  # a body without a length ends where it was cut
-                    raise self._unreachable("deadline")
-                return Answer(response.status, data)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            reason = "deadline" if late.is_set() else type(error).__name__
-            raise self._unreachable(reason) from error
-
-    @contextlib.contextmanager
-    def _connected(self, late: threading.Event) -> Iterator[http.client.HTTPConnection]:
-        """Connect; when the time is over, say so in ``late`` and break the connection off."""
-        with (
-            socket.create_connection(self._address, self._seconds) as plain,
-            # Another handle of the same connection: TLS and http.client take hold of the first.
-            plain.dup() as handle,
-        ):
-            watchdog = threading.Timer(self._seconds, _break_off, [handle, late])
-            watchdog.daemon = True
-            watchdog.start()
+        until = time.monotonic() + self._seconds
+        request = (method, target, body, dict(headers))
+        kept = self._lines.take()
+        if kept is not None:
             try:
-                connection = http.client.HTTPConnection(*self._address)
-                connection.sock = self._secured(plain)
-                with contextlib.closing(connection):
-                    yield connection
-            finally:
-                watchdog.cancel()
-                watchdog.join()
+                return self._over(kept, request, limit, until)
+            except _StaleError:
+                pass
+        try:
+            line = self._lines.open()
+        except OSError as error:
+            raise self._unreachable(type(error).__name__) from error
+        return self._over(line, request, limit, until)
 
-    def _secured(self, plain: socket.socket) -> socket.socket:
-        if self._context is None:
-            return plain
-        return self._context.wrap_socket(plain, server_hostname=self._address[0])
+    def _over(self, line: Line, request: _Request, limit: int, until: float) -> Answer:
+        """Make an exchange over a line; keep it if it can be used again, else close it."""
+        exchange = Exchange(line)
+        again = False
+        try:
+            with exchange.within(until):
+                line.secure()
+                with self._answer(line, exchange, request) as response:
+                    data = self._read(response, limit)
+                    again = self._keep and not response.will_close
+            if exchange.late:  # a body without a length ends where it was cut
+                again = False
+                raise self._unreachable("deadline")
+            return Answer(response.status, data)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            again = False
+            reason = "deadline" if exchange.late else type(error).__name__
+            raise self._unreachable(reason) from error
+        finally:
+            if again:
+                self._lines.keep(line)
+            else:
+                line.close()
+
+    def _answer(
+        self, line: Line, exchange: Exchange, request: _Request
+    ) -> http.client.HTTPResponse:
+        try:
+            line.connection.request(*request)
+            return line.connection.getresponse()
+        except ConnectionError as error:  # http.client.RemoteDisconnected is one
+            if line.used and not exchange.late:
+                raise _StaleError from error
+            raise
 
     def _read(self, response: http.client.HTTPResponse, limit: int) -> bytes:
         data = bytearray()
@@ -115,9 +134,3 @@ class Endpoint:
         if response.length:  # reading in pieces, http.client says nothing of what is missing
             raise http.client.IncompleteRead(b"", response.length)
         return bytes(data)
-
-
-def _break_off(handle: socket.socket, late: threading.Event) -> None:
-    late.set()
-    with contextlib.suppress(OSError):
-        handle.shutdown(socket.SHUT_RDWR)

@@ -41,7 +41,7 @@ class ChainReader:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._trust = trust
-        self._pool = RpcPool(urls, seconds=seconds)
+        self._pool = RpcPool(urls, seconds=seconds, keep=True)
         self._finality = finality
         self._clock = clock
 

@@ -26,13 +26,19 @@ class RpcNode:
         url: Its JSON-RPC address, http or https.
         seconds: Bound on the time of a call.
         max_bytes: Bound on the size of an answer.
+        keep: Keep connections for further calls, as ``Endpoint`` does.
 
     Raises:
         MalformedError: ``rpc_url_malformed``.
     """
 
     def __init__(
-        self, url: str, *, seconds: float = CALL_SECONDS, max_bytes: int = limits.MAX_RPC_BYTES
+        self,
+        url: str,
+        *,
+        seconds: float = CALL_SECONDS,
+        max_bytes: int = limits.MAX_RPC_BYTES,
+        keep: bool = False,
     ) -> None:
         try:
             parts = urlsplit(url)
@@ -52,6 +58,7 @@ class RpcNode:
             seconds=seconds,
             unreachable=self._unreachable,
             too_large=self._too_large,
+            keep=keep,
         )
 
     def call(self, method: str, params: Sequence[object]) -> Any:
@@ -118,6 +125,7 @@ class RpcPool:
         urls: Their addresses, the preferred one first.
         seconds: Bound on the time of a call to one of them.
         max_bytes: Bound on the size of an answer.
+        keep: Keep connections for further calls, as ``Endpoint`` does.
 
     Raises:
         MalformedError: ``rpc_url_malformed``, also when there is no address.
@@ -129,10 +137,13 @@ class RpcPool:
         *,
         seconds: float = CALL_SECONDS,
         max_bytes: int = limits.MAX_RPC_BYTES,
+        keep: bool = False,
     ) -> None:
         if not urls:
             raise MalformedError("rpc_url_malformed")
-        self._nodes = [RpcNode(url, seconds=seconds, max_bytes=max_bytes) for url in urls]
+        self._nodes = [
+            RpcNode(url, seconds=seconds, max_bytes=max_bytes, keep=keep) for url in urls
+        ]
         self._first = 0
 
     def ask(self, method: str, params: Sequence[object], read: Callable[[Any, RpcNode], T]) -> T:

@@ -2,7 +2,6 @@
 
 import io
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,9 @@ REFUSED, UNAVAILABLE, UNREADABLE = 1, 2, 3
 USAGE = 64
 """The command itself was wrong (EX_USAGE of BSD's sysexits); apart from what a verdict can be."""
 INTERRUPTED = 130
+LEFT_ALONE = 141
+"""As if SIGPIPE had ended it. The signal itself is not let through: it would also end a service
+whose client has left, and a call to a node that has."""
 
 MAX_SECRET_CHARS = 4096
 """A secret in a file: its first line, and no more of it."""
@@ -36,7 +38,6 @@ def run(app: CommandLine, usage_error: type[Exception]) -> NoReturn:
         app: The commands.
         usage_error: What its parser raises for arguments that it does not understand.
     """
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal need not have all characters
             stream.reconfigure(errors="backslashreplace")
@@ -55,6 +56,9 @@ def _run(app: CommandLine, usage_error: type[Exception]) -> int:
         return USAGE
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:  # whoever read the output has left
+        sys.stdout = None  # else its last flush fails again
+        return LEFT_ALONE
     except OSError as error:  # what is read and written otherwise has errors of its own
         reason = error.strerror or type(error).__name__
         unwritable = MalformedError("file_unwritable", path="(stdout)", reason=reason)

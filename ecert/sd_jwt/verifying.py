@@ -124,8 +124,17 @@ def verify_key_binding(
     nonce: str | None,
     now: datetime,
     max_age: int = KEY_BINDING_MAX_AGE_SECONDS,
+    key: PublicKey | None = None,
 ) -> VerifiedSdJwt:
     """Check the key binding JWT of an SD-JWT whose issuer is verified.
+
+    Args:
+        verified: What ``verify_issuer`` returned.
+        audience: Who this verifier is, as the holder was told.
+        nonce: The nonce that the holder was told to use.
+        now: The time of verification, with its zone.
+        max_age: How old the proof may be, in seconds.
+        key: The key that ``cnf`` names, where it was loaded from this SD-JWT before.
 
     Returns:
         The same with ``key_bound`` true.
@@ -137,7 +146,7 @@ def verify_key_binding(
     jwt = verified.source.key_binding
     if jwt is None:
         raise HolderBindingError("key_binding_missing")
-    key = verified.holder_key
+    key = key or verified.holder_key
     if key is None:
         raise HolderBindingError("key_binding_key_missing")
     check_key_binding(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from ecert.encoding import json_decode
-from ecert.fields import Fields, hex_bytes, hex_text
+from ecert.fields import Fields, hex_text
 from ecert.limits import MIB
 from registry.backup.errors import BackupError
 
@@ -123,11 +123,8 @@ class Manifest:
         for name, count in rows.items():
             if not isinstance(count, int) or isinstance(count, bool) or count < 0:
                 raise fields.fail(name)
-        digests = {
-            name: hex_bytes(digest, _HASH_BYTES, fields.fail(name))
-            for name, digest in parts.items()
-        }
-        return cls(digests, rows)
+        digests = fields.object("parts")
+        return cls({name: digests.hexadecimal(name, _HASH_BYTES) for name in parts}, rows)
 
 
 def _mapping(fields: Fields, name: str) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
 """The verifier's service as its command starts it."""
 
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -64,3 +65,12 @@ def test_a_name_that_nobody_could_repeat_is_refused(home: Path, audience: str) -
     assert done.out == ""
     assert done.err.splitlines()[0] == "audience_invalid"
     assert done.code not in (0, 1)
+
+
+def test_clients_that_leave_before_they_are_answered_end_nothing(home: Path) -> None:
+    with served(home) as client:
+        address = ("127.0.0.1", client.base_url.port or 0)
+        for _ in range(20):
+            with socket.create_connection(address, 10) as connection:
+                connection.sendall(b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert client.get("/health").status_code == 200

@@ -176,6 +176,9 @@ class Held:
         self.running = threading.Semaphore(0)
         self.go = threading.Event()
 
+    def check_promptly(self, *_: object, **__: object) -> Sequence[Report] | None:
+        return None
+
     def check(
         self, data: bytes, *, now: datetime, expect: Expectation | None = None
     ) -> Sequence[Report]:
@@ -277,6 +280,9 @@ def test_nothing_of_what_is_checked_is_logged(
 
 class Broken:
     """A checker with a defect that quotes the document."""
+
+    def check_promptly(self, *_: object, **__: object) -> Sequence[Report] | None:
+        return None
 
     def check(self, data: bytes, **_: object) -> Sequence[Report]:
         raise KeyError(data.decode())

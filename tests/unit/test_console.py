@@ -24,7 +24,7 @@ class UsageError(Exception):
         return "No such option:\n  --x."
 
 
-def ended(monkeypatch: pytest.MonkeyPatch, outcome: object) -> int:
+def ended(outcome: object) -> int:
     """Run a command that returns or raises ``outcome``; return the exit code."""
 
     def app(*, standalone_mode: bool) -> object:
@@ -33,7 +33,6 @@ def ended(monkeypatch: pytest.MonkeyPatch, outcome: object) -> int:
             raise outcome
         return outcome
 
-    monkeypatch.setattr(console.signal, "signal", lambda *_: None)
     with pytest.raises(SystemExit) as caught:
         console.run(app, UsageError)
     return int(caught.value.code or 0)
@@ -59,7 +58,7 @@ def ended(monkeypatch: pytest.MonkeyPatch, outcome: object) -> int:
 def test_exit_codes(monkeypatch: pytest.MonkeyPatch, outcome: object, code: int) -> None:
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    assert ended(monkeypatch, outcome) == code
+    assert ended(outcome) == code
     said = sys.stderr.getvalue()  # type: ignore[attr-defined]
     assert bool(said) == isinstance(outcome, EcertError | UsageError | OSError)
     assert "Traceback" not in said
@@ -131,6 +130,7 @@ def test_a_reader_that_leaves_is_no_error() -> None:
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == b""
+    assert process.returncode == console.LEFT_ALONE
 
 
 def test_secrets_come_from_the_environment_or_a_file(

@@ -49,6 +49,7 @@ def test_a_full_cache_forgets_nothing_early(path: Path) -> None:
 def test_a_file_that_cannot_be_used_decides_nothing(path: Path, damage: str) -> None:
     cache = FileReplayCache(path)
     cache.remember(secrets.token_bytes(32), now=AT)
+    cache.close()
     match damage:
         case "garbage":
             path.write_bytes(b"garbage" * 1000)
@@ -58,12 +59,12 @@ def test_a_file_that_cannot_be_used_decides_nothing(path: Path, damage: str) -> 
         case _:
             path.unlink()
             script = (
-                f"import sqlite3; sqlite3.connect({str(path)!r}).execute('CREATE TABLE proof (a)')"
+                f"import sqlite3; sqlite3.connect({str(path)!r}).execute('CREATE TABLE seen (a)')"
             )
             subprocess.run([sys.executable, "-c", script], check=True)
     with pytest.raises(UnavailableError) as caught:
         cache.remember(secrets.token_bytes(32), now=AT)
-    assert caught.value.code == "card_replay_cache_unusable"
+    assert caught.value.code == "seen_unusable"
     assert str(path) in caught.value.message("zh")
 
 

@@ -17,6 +17,7 @@ from ecert.fields import MAX_TIME
 from ecert.kinds.catalogue import Catalogue
 from ecert.languages import choose_language
 from ecert.report import STEPS, Outcome, Report, StepResult, Subject, Verdict
+from verifier.seen import SeenOnce
 from verifier.web.challenges import CHALLENGE_SECONDS, Challenges
 from verifier.web.errors import BusyError, ChallengeError, RefusedError, status_of
 from verifier.web.language import time_said, with_times_said
@@ -83,7 +84,7 @@ def test_a_check_that_broke_gives_the_challenge_back() -> None:
 
 
 def test_none_is_forgotten_early_when_memory_is_full() -> None:
-    challenges = Challenges(Clock(), capacity=2)
+    challenges = Challenges(Clock(), answered=SeenOnce(None, capacity=2))
     texts = [challenges.make("x").nonce for _ in range(3)]
     accept(challenges, texts[0])
     accept(challenges, texts[1])

@@ -1,18 +1,18 @@
 """Challenges that this service recognises as its own, and takes once.
 
 A challenge is 27 bytes: a tag of 3, the time (4), 8 random ones, and 12 of an HMAC-SHA-256 over
-those under a key of this process. Nothing is stored when one is made, so that nobody can push
-another's out of memory by asking for many; stored is which ones were answered, until they expire.
-The same text serves as the ``nonce`` of a key binding and, decoded, as a card's challenge.
+those under a key of this service, which its processes share. Nothing is stored when one is made, so
+that nobody can push another's out of memory by asking for many; stored is which ones were answered,
+until they expire. The same text serves as the ``nonce`` of a key binding and, decoded, as a card's
+challenge.
 
-The time is one that nobody sets: else a challenge that was answered before the clock jumped ahead
-and back again would be taken twice.
+The time is one that nobody sets, the machine's since it was started: else a challenge that was
+answered before the clock jumped ahead and back again would be taken twice.
 """
 
 import hashlib
 import hmac
 import secrets
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,13 +20,17 @@ from dataclasses import dataclass
 
 from ecert.encoding import b64url_decode, b64url_encode
 from ecert.errors import MalformedError
+from verifier.seen import Seen, SeenOnce
 from verifier.web.errors import BusyError, ChallengeError
 
 CHALLENGE_SECONDS = 600
 """How long a challenge may be answered."""
 
-MAX_ANSWERED = 100_000
-"""Answered challenges remembered at once; more are refused, none is forgotten early."""
+MAX_ANSWERED = 600_000
+"""Answered challenges remembered at once, a thousand a second; more are refused, none is forgotten
+early."""
+
+KEY_BYTES = 32
 
 _TAG = b64url_decode("ecrt")
 _TIME_BYTES, _RANDOM_BYTES, _MAC_BYTES = 4, 8, 12
@@ -60,8 +64,10 @@ class Challenges:
 
     Args:
         clock: Unix seconds, for people; nothing is decided by them.
-        monotonic: Seconds that no setting of the clock changes.
-        capacity: Answered challenges remembered.
+        monotonic: Seconds that no setting of the clock changes, the same in all processes.
+        key: ``KEY_BYTES`` secret ones, the same in all processes of a service; this one's own when
+            not given.
+        answered: Which were answered; a memory of this process alone when not given.
     """
 
     def __init__(
@@ -69,14 +75,15 @@ class Challenges:
         clock: Callable[[], float],
         *,
         monotonic: Callable[[], float] = time.monotonic,
-        capacity: int = MAX_ANSWERED,
+        key: bytes | None = None,
+        answered: SeenOnce | None = None,
     ) -> None:
         self._clock = clock
         self._monotonic = monotonic
-        self._capacity = capacity
-        self._key = secrets.token_bytes(32)
-        self._answered: dict[bytes, int] = {}  # until when to remember, soonest first
-        self._lock = threading.Lock()
+        self._key = secrets.token_bytes(KEY_BYTES) if key is None else key
+        if answered is None:
+            answered = SeenOnce(None, capacity=MAX_ANSWERED)
+        self._answered = answered
 
     def __len__(self) -> int:
         return len(self._answered)
@@ -95,9 +102,10 @@ class Challenges:
         A text that is no challenge of this form was made elsewhere and is not looked at.
 
         Raises:
-            ChallengeError: ``challenge_unknown``: made by another process, or altered;
+            ChallengeError: ``challenge_unknown``: made by another service, or altered;
                 ``challenge_expired``; ``challenge_used``, also while it is being checked.
             BusyError: ``service_busy``: more answers than are remembered.
+            UnavailableError: ``seen_unusable``.
         """
         answer = Answer()
         raw = _decode(asked)
@@ -109,8 +117,7 @@ class Challenges:
             yield answer
         finally:
             if not answer.accepted:
-                with self._lock:
-                    self._answered.pop(raw, None)
+                self._answered.forget(raw)
 
     def _take(self, raw: bytes) -> None:
         head, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
@@ -120,21 +127,11 @@ class Challenges:
         made = int.from_bytes(raw[len(_TAG) :][:_TIME_BYTES])
         if now >= made + CHALLENGE_SECONDS:
             raise ChallengeError("challenge_expired", minutes=CHALLENGE_SECONDS // 60)
-        with self._lock:
-            self._forget(now)
-            if raw in self._answered:
+        match self._answered.record(raw, now=now, seconds=made + CHALLENGE_SECONDS - now):
+            case Seen.AGAIN:
                 raise ChallengeError("challenge_used")
-            if len(self._answered) >= self._capacity:
+            case Seen.FULL:
                 raise BusyError("service_busy")
-            # Counted from now, not from when it was made, so that the order is that of insertion.
-            self._answered[raw] = now + CHALLENGE_SECONDS
-
-    def _forget(self, now: int) -> None:
-        while self._answered:
-            oldest = next(iter(self._answered))
-            if self._answered[oldest] > now:
-                return
-            del self._answered[oldest]
 
     def _mac(self, head: bytes) -> bytes:
         return hmac.digest(self._key, head, hashlib.sha256)[:_MAC_BYTES]

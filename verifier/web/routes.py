@@ -13,8 +13,8 @@ from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from ecert.asgi import PROBLEM, Broken, Scope, problem
-from ecert.encoding import json_encode
+from ecert.asgi import PROBLEM, App, Broken, Receive, Scope, Send, problem
+from ecert.encoding import json_plain
 from ecert.errors import EcertError, Language
 from ecert.fields import time_text
 from ecert.languages import choose_language
@@ -34,8 +34,9 @@ from verifier.web.schemas import (
 )
 from verifier.web.submission import SubmissionError
 from verifier.web.upload import Body, Budget
-from verifier.web.work import Workers
+from verifier.web.work import Turns, Workers
 
+VERIFY = "/v1/verify"
 _FOR_PROGRAMS = ("/v1/", "/health", "/openapi.json")
 _HOST = re.compile(r"[A-Za-z0-9.\-_\[\]:]{1,150}\Z")
 
@@ -47,6 +48,7 @@ class Edge:
     desk: Desk
     pages: Pages
     rate: RateLimit
+    turns: Turns
     workers: Workers
     budget: Budget
     audience: str | None
@@ -67,9 +69,17 @@ class Edge:
         """
         self.charge(request)
         body = Body(request, self.budget)
-        raw = await body.read()
-        job = partial(self.desk.handle, raw, request.headers.get("content-type", ""))
-        return await self.workers.run(job, finished=body.release)
+        submitted = await body.read(), request.headers.get("content-type", "")
+        try:
+            async with self.turns.next():
+                reports = self.desk.handle_promptly(*submitted)
+        except BaseException:
+            body.release()
+            raise
+        if reports is not None:
+            body.release()
+            return reports
+        return await self.workers.run(partial(self.desk.handle, *submitted), finished=body.release)
 
     def challenge(self, request: Request) -> Challenge:
         """Return a fresh challenge in the name of this verifier.
@@ -113,7 +123,7 @@ def _add_pages(app: FastAPI, edge: Edge) -> None:
 
 def _add_interface(app: FastAPI, edge: Edge) -> None:
     @app.post(
-        "/v1/verify",
+        VERIFY,
         summary="Check documents",
         description="The answer to any verdict is 200; the other statuses mean that nothing was "
         "checked. A nonce or challenge that this service made is taken once; that others are "
@@ -126,8 +136,7 @@ def _add_interface(app: FastAPI, edge: Edge) -> None:
         openapi_extra=VERIFY_BODY,
     )
     async def verify(request: Request) -> Response:
-        reports = await edge.check(request)
-        return _json({"reports": [report.to_json() for report in reports]})
+        return await _verify(edge, request)
 
     @app.post(
         "/v1/challenges",
@@ -171,7 +180,43 @@ def broken(pages: Pages) -> Broken:
     return answer
 
 
-def _refuse(pages: Pages, request: Request, error: Exception) -> Response:
+def direct(app: App, verify: App) -> App:
+    """Take what programs ask most past the framework, whose layers cost as much as a signature.
+
+    Args:
+        app: Answers everything else, and describes this address too.
+        verify: What ``verify_alone`` returns.
+    """
+
+    async def choose(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == VERIFY and scope["method"] == "POST":
+            await verify(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return choose
+
+
+def verify_alone(edge: Edge) -> App:
+    """Return the application that answers ``POST /v1/verify`` and nothing else."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            response = await _verify(edge, request)
+        except EcertError as error:
+            response = await _refuse(edge.pages, request, error)
+        await response(scope, receive, send)
+
+    return answer
+
+
+async def _verify(edge: Edge, request: Request) -> Response:
+    reports = await edge.check(request)
+    return _json({"reports": [report.to_json() for report in reports]})
+
+
+async def _refuse(pages: Pages, request: Request, error: Exception) -> Response:
     """Answer with an error: a problem for programs, a page with the form for people."""
     if isinstance(error, EcertError):
         told, status, headers = error, status_of(error), headers_of(error)
@@ -208,6 +253,4 @@ def _is_for_programs(path: str) -> bool:
 
 
 def _json(value: object, status: int = HTTPStatus.OK) -> Response:
-    return Response(
-        json_encode(value).encode("utf-8", "replace"), status, media_type="application/json"
-    )
+    return Response(json_plain(value), status, media_type="application/json")

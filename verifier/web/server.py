@@ -1,5 +1,7 @@
 """The verifier's web service: deny by default, bounds around everything, nothing remembered."""
 
+import gc
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -9,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from ecert import limits
-from ecert.asgi import Shield
+from ecert.asgi import App, Shield
 from ecert.crowd import Crowd
 from ecert.errors import MalformedError
 from ecert.kinds.catalogue import Catalogue
@@ -20,10 +22,10 @@ from verifier.checker import utc_now
 from verifier.web.challenges import Challenges
 from verifier.web.desk import Checks, Desk
 from verifier.web.page import Pages
-from verifier.web.routes import Edge, add_routes, broken
+from verifier.web.routes import Edge, add_routes, broken, direct, verify_alone
 from verifier.web.submission import MAX_ASKED_CHARS
 from verifier.web.upload import Budget
-from verifier.web.work import Workers
+from verifier.web.work import Turns, Workers
 
 HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
@@ -49,7 +51,9 @@ MAX_REQUESTS_OF_ONE = 64
 
 _HEADER_BYTES = 16 * limits.KIB
 _IDLE_SECONDS = 15
-_GRACE_SECONDS = 10
+GRACE_SECONDS = 10
+"""How long requests in the works are waited for at the end."""
+
 STATIC = Path(__file__).parent / "static"
 
 
@@ -59,9 +63,11 @@ def create_app(
     audience: str | None = None,
     now: Callable[[], datetime] = utc_now,
     rate: RateLimit | None = None,
+    turns: Turns | None = None,
     workers: Workers | None = None,
     budget: Budget | None = None,
-) -> FastAPI:
+    challenges: Challenges | None = None,
+) -> App:
     """Return the application.
 
     Args:
@@ -69,14 +75,18 @@ def create_app(
         audience: Who the verifier is, for challenges; the address it is reached by when not given.
         now: The time, aware.
         rate: How often a client may ask.
-        workers: Where documents are checked.
+        turns: Where documents are checked promptly.
+        workers: Where all others are.
         budget: How much all uploads together may hold.
+        challenges: What holders are asked to sign; this process's own when not given.
     """
     pages = Pages(Catalogue.load())
+    made = Challenges(lambda: now().timestamp()) if challenges is None else challenges
     edge = Edge(
-        desk=Desk(checker, Challenges(lambda: now().timestamp()), now),
+        desk=Desk(checker, made, now),
         pages=pages,
         rate=RateLimit(BURST, PER_SECOND) if rate is None else rate,
+        turns=turns or Turns(),
         workers=workers or Workers(),
         budget=budget or Budget(),
         audience=audience,
@@ -98,19 +108,20 @@ def create_app(
         lifespan=lifespan,
     )
     add_routes(app, edge, STATIC)
-    app.add_middleware(
-        Crowd,
+    # What broke within the framework: its own layer for that would answer before the outer one.
+    app.add_middleware(Shield, headers={}, broken=broken(pages))
+    crowd = Crowd(
+        direct(app, verify_alone(edge)),
         most=MAX_REQUESTS,
         of_one=MAX_REQUESTS_OF_ONE,
         trusted=trusted_hosts(),
         always={"/health"},
     )
-    app.add_middleware(Shield, headers=HEADERS, broken=broken(pages))
-    return app
+    return Shield(crowd, headers=HEADERS, broken=broken(pages))
 
 
 def serve(checker: Checks, host: str, port: int, *, audience: str | None = None) -> None:
-    """Serve until a signal ends it.
+    """Serve in this process until a signal ends it.
 
     For TLS, put a reverse proxy before it on the same machine: its ``X-Forwarded-For`` and
     ``-Proto`` are believed from loopback alone, or from where ``FORWARDED_ALLOW_IPS`` names.
@@ -125,12 +136,20 @@ def serve(checker: Checks, host: str, port: int, *, audience: str | None = None)
         MalformedError: ``audience_invalid``.
         UnavailableError: ``address_unusable``.
     """
-    if audience is not None and not _is_audience(audience):
-        raise MalformedError("audience_invalid", limit=MAX_ASKED_CHARS)
-    listener = listen(host, port)
-    print(f"{address_of(listener)}/", flush=True)  # noqa: T201
+    check_audience(audience)
+    serve_at(listen_and_tell(host, port), checker, audience=audience)
+
+
+def serve_at(
+    listener: socket.socket,
+    checker: Checks,
+    *,
+    audience: str | None = None,
+    challenges: Challenges | None = None,
+) -> None:
+    """Serve on a socket until a signal ends it; see ``create_app``."""
     config = uvicorn.Config(
-        create_app(checker, audience=audience),
+        create_app(checker, audience=audience, challenges=challenges),
         http=protocol_of(connections_here()),
         ws="none",
         log_level="warning",
@@ -138,12 +157,32 @@ def serve(checker: Checks, host: str, port: int, *, audience: str | None = None)
         server_header=False,
         backlog=BACKLOG,
         timeout_keep_alive=_IDLE_SECONDS,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
         h11_max_incomplete_event_size=_HEADER_BYTES,
     )
+    gc.freeze()  # what is there now stays: collecting garbage need not look at it each time
     uvicorn.Server(config).run(sockets=[listener])
 
 
-def _is_audience(text: str) -> bool:
-    """Tell whether challenges in this name could be handed in again, and copied by hand."""
-    return text.isprintable() and text == text.strip() and 0 < len(text) <= MAX_ASKED_CHARS
+def listen_and_tell(host: str, port: int) -> socket.socket:
+    """Return a socket to serve on, its address printed.
+
+    Raises:
+        UnavailableError: ``address_unusable``.
+    """
+    listener = listen(host, port)
+    print(f"{address_of(listener)}/", flush=True)  # noqa: T201
+    return listener
+
+
+def check_audience(audience: str | None) -> None:
+    """Check that challenges in this name could be handed in again, and copied by hand.
+
+    Raises:
+        MalformedError: ``audience_invalid``.
+    """
+    if audience is None:
+        return
+    plain = audience.isprintable() and audience == audience.strip()
+    if not plain or not 0 < len(audience) <= MAX_ASKED_CHARS:
+        raise MalformedError("audience_invalid", limit=MAX_ASKED_CHARS)

@@ -1,9 +1,14 @@
-"""Checks in threads of their own: so many at a time, so many waiting, and no more."""
+"""Where checks are done, so many at a time, so many waiting, and no more.
+
+What takes a millisecond and waits for nothing is done in the event loop itself: handing it to a
+thread and back would cost a fifth of it, and two threads of one interpreter get into each other's
+way for milliseconds. All else is done by threads.
+"""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 from verifier.web.errors import BusyError
@@ -13,11 +18,44 @@ T = TypeVar("T")
 PARALLEL = 4
 """Checks at one time: decoding takes a core each, the chain's answer only time."""
 
-WAITING = 16
+WAITING = 64
 """Checks that wait for a thread; whoever comes then is asked to come again."""
+
+WAITING_PROMPTLY = 128
+"""Prompt checks that wait for their turn, each for a tenth of a second or two."""
 
 CHECK_SECONDS = 60.0
 """How long one is waited for, the time in the queue included."""
+
+
+class Turns:
+    """The event loop's own work, one piece at a time; in between, the loop sees to everything else.
+
+    Args:
+        waiting: How many wait for their turn; whoever comes then is asked to come again.
+    """
+
+    def __init__(self, waiting: int = WAITING_PROMPTLY) -> None:
+        self._limit = waiting
+        self._turn = asyncio.Lock()
+        self.waiting = 0
+
+    @asynccontextmanager
+    async def next(self) -> AsyncIterator[None]:
+        """Wait for one's turn.
+
+        Raises:
+            BusyError: ``service_busy``.
+        """
+        if self.waiting >= self._limit:
+            raise BusyError("service_busy")
+        self.waiting += 1
+        try:
+            async with self._turn:
+                await asyncio.sleep(0)  # once round the loop: what else has come is seen to first
+                yield
+        finally:
+            self.waiting -= 1
 
 
 class Workers:
