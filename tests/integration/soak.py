@@ -1,11 +1,12 @@
-"""``make soak``: kill -9 of worker, node and database, at every point and at any moment, for long.
+"""``make soak``: kill -9 of worker, node and database, and chains that fail and lie, for long.
 
-    python tests/integration/soak.py [--kills 1000] [--seed N] [--every 20] [--on postgresql]
+    python tests/integration/soak.py [--kills 1000] [--faults 100] [--seed N] [--on postgresql]
 
-After so many kills as ``--every`` says, a worker that nobody kills does what is left, and database,
-chain and a verifier are asked whether every document is anchored once and every withdrawal holds.
-Half of it runs on SQLite, half on PostgreSQL, unless told otherwise. What was wrong ends it, with
-the seed that shows it.
+Things are killed at every point and at any moment. After each ``--every`` kills a worker that
+nobody kills does what is left, and database, chain and a verifier are asked whether every document
+is anchored once and every withdrawal holds. Half of it runs on SQLite, half on PostgreSQL, unless
+told otherwise. Then come rounds in which nodes fail, lie and reorganise at random. What was wrong
+ends it, with the seed that shows it.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from collections import Counter
 from pathlib import Path
 
 from crashing import Crashing, Kill
+from faulty_world import run_fault_mix
 from test_pipeline_crashes import POINTS, UNDER
 
 from registry.outbox.comparison import Comparison
@@ -71,6 +73,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=20)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     parser.add_argument("--on", choices=BACKENDS, action="append")
+    parser.add_argument("--faults", type=int, default=100)
     told = parser.parse_args()
     backends = told.on or BACKENDS
     print(f"seed {told.seed}", flush=True)
@@ -90,7 +93,13 @@ def main() -> None:
             crashing.world.registry.close()
             if server is not None:
                 server.close()
-    print(f"in all {told.kills} kills: {line(total)}")
+        print(f"in all {told.kills} kills: {line(total)}", flush=True)
+        if told.faults:
+            directory = Path(folder) / "faults"
+            directory.mkdir()
+            counts = run_fault_mix(directory, told.seed, told.faults)
+            counted = ", ".join(f"{name} {count}" for name, count in counts.items())
+            print(f"{told.faults} rounds of chain faults, none lost or doubled: {counted}")
 
 
 if __name__ == "__main__":
