@@ -6,18 +6,25 @@ until a block holds it. After a crash anywhere, broadcasting what is stored agai
 """
 
 import time
-from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
-from ecert.chain.node import Header, read_header
+from ecert.chain.node import Header
 from ecert.errors import MalformedError, UnavailableError
 from registry.chain.accounts import TransactionSigner
-from registry.chain.addresses import checksum_address
+from registry.chain.answers import (
+    KNOWN,
+    Receipt,
+    agreed_receipt,
+    calls_of,
+    header_of,
+    refusal_of,
+    says,
+)
 from registry.chain.calls import ContractCall
 from registry.chain.errors import ChainRejectedError, rejection
 from registry.chain.nonces import NonceStore
-from registry.chain.rpc import Ask, RpcError, RpcPool, byte_string, disagreement, quantity
+from registry.chain.rpc import Ask, RpcError, RpcPool, byte_string, quantity
 from registry.chain.transactions import (
     Mined,
     Outcome,
@@ -39,25 +46,6 @@ _MOST_UNKNOWN = 100_000
 
 _FIRST_POLL_SECONDS = 0.005
 _LAST_POLL_SECONDS = 0.5
-
-_KNOWN = ("already known", "already imported", "known transaction", "already in pool")
-_FINAL = {
-    "chain_nonce_taken": ("nonce too low", "nonce_too_low", "underpriced", "below account nonce"),
-    "chain_transaction_refused": ("intrinsic gas", "block gas limit", "oversized"),
-    "chain_reverted": ("revert",),
-}
-"""Words of anvil, geth and Besu for what sending again cannot mend."""
-
-
-class _Receipt(NamedTuple):
-    """What a node says of a transaction that a block of its chain holds."""
-
-    block: int
-    hash: bytes
-    time: int
-    status: int
-    gas_used: int
-    created: str | None
 
 
 class Sender:
@@ -92,7 +80,7 @@ class Sender:
         request = _request(address, call)
         answers = self._pool.each(lambda ask: quantity(ask("eth_estimateGas", request)))
         gas = [answer for answer in answers if isinstance(answer, int)]
-        refusals = [_refusal(answer) for answer in answers if isinstance(answer, RpcError)]
+        refusals = [refusal_of(answer) for answer in answers if isinstance(answer, RpcError)]
         if not gas:  # one node may lag behind, but none holds it possible
             unsure = [refusal for refusal in refusals if isinstance(refusal, UnavailableError)]
             raise (unsure or refusals)[0]
@@ -170,9 +158,9 @@ class Sender:
         raw = "0x" + tx.raw.hex()
         answers = self._pool.each(lambda ask: ask("eth_sendRawTransaction", raw))
         errors = [answer for answer in answers if isinstance(answer, RpcError)]
-        if len(errors) < len(answers) or any(_says(error, _KNOWN) for error in errors):
+        if len(errors) < len(answers) or any(says(error, KNOWN) for error in errors):
             return
-        refusals = [_refusal(error) for error in errors]
+        refusals = [refusal_of(error) for error in errors]
         final = [refusal for refusal in refusals if isinstance(refusal, ChainRejectedError)]
         if any(refusal.code == "chain_nonce_taken" for refusal in final) and self._is_known(tx):
             return  # mined or waiting: it is its own rival
@@ -187,12 +175,12 @@ class Sender:
             UnavailableError: No node answers, or their answers do not fit together:
                 ``chain_nodes_disagree``.
         """
-        receipt = self._receipt(tx)
+        receipt = agreed_receipt(self._pool, tx.hash)
         if receipt is None and self._is_known(tx):
             return Pending()
         if receipt is None and self.transaction_count(tx.sender) > tx.nonce:
             # A block may have come between the questions: the receipt decides.
-            receipt = self._receipt(tx)
+            receipt = agreed_receipt(self._pool, tx.hash)
             if receipt is None:
                 return Superseded()
         if receipt is None:
@@ -303,7 +291,7 @@ class Sender:
 
         def question(ask: Ask) -> Header | None:
             value = ask("eth_getBlockByNumber", hex(block), False)
-            found = None if value is None else _header(value)
+            found = None if value is None else header_of(value)
             if found is not None and found.number != block:
                 raise UnavailableError("sender_answer_malformed", value=f"block {found.number}")
             return found
@@ -327,7 +315,7 @@ class Sender:
             UnavailableError: No node answers, or they do not agree.
         """
         return self._certain(
-            lambda ask: _calls(ask("eth_getBlockByNumber", hex(block), True)), f"block {block}"
+            lambda ask: calls_of(ask("eth_getBlockByNumber", hex(block), True)), f"block {block}"
         )
 
     def read(self, call: ContractCall) -> bytes:
@@ -364,7 +352,7 @@ class Sender:
         try:
             return self._pool.agreed(question, call.function, key=key)
         except RpcError as error:
-            raise _refusal(error) from error
+            raise refusal_of(error) from error
 
     def _certain(self, question: Callable[[Ask], T], about: str) -> T:
         """Ask what no request can get wrong: an error answer is the node's failure."""
@@ -378,33 +366,7 @@ class Sender:
         answers = self._pool.each(lambda ask: ask("eth_getTransactionByHash", name))
         return any(isinstance(answer, dict) for answer in answers)
 
-    def _receipt(self, tx: PreparedTx) -> _Receipt | Pending | None:
-        """Return the receipt that most nodes have, or ``Pending`` while it is on its way to them.
-
-        Raises:
-            UnavailableError: ``chain_nodes_disagree``: also where a node that is at the receipt's
-                block or beyond knows no such receipt.
-        """
-        several, name = self._pool.several, "0x" + tx.hash.hex()
-
-        def question(ask: Ask) -> tuple[int, _Receipt | None]:
-            # Asked first: a block that comes meanwhile contradicts nobody.
-            height = quantity(ask("eth_blockNumber")) if several else 0
-            return height, _receipt(ask, name)
-
-        said = self._pool.each(question, heard=True)
-        answers = [(0, None) if isinstance(answer, RpcError) else answer for answer in said]
-        votes = Counter(receipt for _, receipt in answers if receipt is not None)
-        if not votes:
-            return None
-        winner, count = votes.most_common(1)[0]
-        if 2 * count > len(answers):
-            return winner
-        if len(votes) > 1 or any(height >= winner.block for height, found in answers if not found):
-            raise disagreement(name)
-        return Pending()
-
-    def _mined(self, tx: PreparedTx, receipt: _Receipt) -> Mined:
+    def _mined(self, tx: PreparedTx, receipt: Receipt) -> Mined:
         error = None
         if receipt.status != 1:
             error = self._why(tx, receipt.block, receipt.gas_used)
@@ -435,74 +397,8 @@ class Sender:
         return ChainRejectedError("chain_reverted", reason="0x" + tx.hash.hex())
 
 
-def _receipt(ask: Ask, name: str) -> _Receipt | None:
-    """Return a node's receipt if the block it names is on its chain, not dropped since."""
-    receipt = ask("eth_getTransactionReceipt", name)
-    if not isinstance(receipt, dict) or not receipt.get("blockHash"):
-        return None
-    number = quantity(receipt.get("blockNumber"))
-    block = ask("eth_getBlockByNumber", hex(number), False)
-    if not isinstance(block, dict) or block.get("hash") != receipt["blockHash"]:
-        return None
-    header = _header(block)
-    if receipt.get("transactionHash") != name or header.number != number:
-        return None  # of another transaction or block
-    created = receipt.get("contractAddress")
-    return _Receipt(
-        block=number,
-        hash=header.hash,
-        time=header.time,
-        status=quantity(receipt.get("status")),
-        gas_used=quantity(receipt.get("gasUsed")),
-        created=checksum_address(byte_string(created, 20)) if created else None,
-    )
-
-
-def _header(value: Any) -> Header:
-    try:
-        return read_header(value)
-    except MalformedError as error:
-        raise UnavailableError("sender_answer_malformed", value="block") from error
-
-
 def _request(address: str, call: ContractCall) -> dict[str, str]:
     request = {"from": address, "data": "0x" + call.data.hex()}
     if call.to is not None:
         request["to"] = call.to
     return request
-
-
-def _refusal(error: RpcError) -> ChainRejectedError | UnavailableError:
-    """Return what a node's error about a request means.
-
-    Words not known to be final mean "not now": trying again is safe, giving up is not.
-    """
-    if error.data is not None:
-        return rejection(error.data)
-    for code, words in _FINAL.items():
-        if _says(error, words):
-            return ChainRejectedError(code, reason=error.message)
-    return UnavailableError("sender_refused", method="transaction", reason=error.message)
-
-
-def _says(error: RpcError, words: tuple[str, ...]) -> bool:
-    message = error.message.lower()
-    return any(word in message for word in words)
-
-
-def _calls(found: Any) -> tuple[SentCall, ...]:
-    rows = found.get("transactions") if isinstance(found, dict) else None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise UnavailableError("rpc_block_absent", block="-")
-    return tuple(
-        SentCall(
-            account=str(row.get("from")).lower(),
-            target=str(row.get("to")).lower(),
-            nonce=quantity(row.get("nonce")),
-            gas=quantity(row.get("gas")),
-            data=byte_string(row.get("input")),
-            hash=byte_string(row.get("hash"), 32),
-        )
-        for row in rows
-        if row.get("to")
-    )
