@@ -132,7 +132,7 @@ def test_what_has_another_encoding_or_another_type_is_refused(encoded, code):
 
 
 @pytest.mark.parametrize(
-    "value", [None, 1.5, 1 << 64, -(1 << 64) - 1, {"a": 1}, {True: 1}, "\udc00", object()], ids=repr
+    "value", [None, 1.5, 1 << 64, -(1 << 64) - 1, {"a": 1}, {True: 1}, "\udc00", set()], ids=repr
 )
 def test_what_the_subset_lacks_is_not_encoded(value):
     with pytest.raises(MalformedError) as raised:
