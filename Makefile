@@ -20,7 +20,7 @@ test: setup  ## everything: lint, types, architecture, contracts, pytest
 	mypy
 	lint-imports
 	hardhat test solidity
-	pytest $(PYTEST_ARGS)
+	pytest -n 3 --dist loadfile $(PYTEST_ARGS)
 
 bench: setup $(STAMP)/npm-peers  ## the figures of docs/benchmarks.md, beside the peers', in one run
 	@$(BIN)/python -m benchmarks

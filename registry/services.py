@@ -12,7 +12,7 @@ from registry.context import Context
 from registry.departments.keys import KeyService
 from registry.departments.service import DepartmentService
 from registry.documents.importing import ImportService
-from registry.documents.renewal import mark_waiting
+from registry.documents.renewal import renew_unsent
 from registry.documents.service import DocumentService
 from registry.lookups.service import LookupService
 from registry.outbox.service import Outbox
@@ -60,7 +60,7 @@ class Services:
             self.context,
             self.audit,
             self.outbox,
-            on_key_end=partial(mark_waiting, self.session),
+            on_key_end=partial(renew_unsent, self.session, self.context),
         )
 
     @cached_property

@@ -23,6 +23,9 @@ MAX_PIECE_BYTES = 256 * MIB
 VERSIONS = "alembic_version"
 """Alembic's own table; its content is in the head."""
 
+_DUTY = "chain_duty"
+"""Says that a worker has compared database and chain: of what is restored nobody has."""
+
 _PIECE_BYTES = 4 * MIB
 _FETCH = 500
 _MAX_NAME_CHARS = 63
@@ -40,7 +43,7 @@ def tables_of(connection: sa.Connection) -> list[sa.Table]:
     """Return a database's tables, those that others refer to first."""
     metadata = sa.MetaData()
     metadata.reflect(connection)
-    return [table for table in metadata.sorted_tables if table.name != VERSIONS]
+    return [table for table in metadata.sorted_tables if table.name not in (VERSIONS, _DUTY)]
 
 
 def pieces(connection: sa.Connection, table: sa.Table) -> Iterator[tuple[bytes, int]]:

@@ -38,6 +38,7 @@ from registry.errors import (
     UnauthenticatedError,
 )
 from registry.outbox.checkpoints import signing_time
+from registry.outbox.duty import require_compared
 from registry.status.lists import StatusAllocator
 
 _SECRET_BYTES = 32
@@ -173,9 +174,11 @@ class ClaimService:
             NotFoundError: ``claim_code_unknown``: never made, used, expired or tried too often.
             ClaimRefusedError: ``claim_keys_invalid``, ``claim_proof_invalid``; the try counts.
             ConflictError: ``document_not_valid``, ``signing_key_missing``.
+            UnavailableError: ``chain_not_compared``.
             ClockError: This machine's clock is plainly wrong; the try does not count.
         """
         now = signing_time(self._session, self._context)
+        require_compared(self._session)
         self._lock(code)
         made = self._made_before(code, holder, cards)
         if made is not None:

@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from ecert.keystore import Keystore
@@ -10,12 +11,13 @@ from registry.chain.accounts import LocalAccount
 from registry.departments.models import (
     Account,
     AccountPurpose,
-    Department,
     KeyPurpose,
     KeyState,
     SigningKey,
 )
 from registry.errors import NotFoundError
+
+_KEYS_LOCK = 0x65636572745F6B65  # any constant of this project's own
 
 
 class KeyService:
@@ -148,8 +150,11 @@ def hold_keys(session: Session, department: str, *, to_end: bool = False) -> Non
     go: who signs and who closes batches holds the keys, and who ends one (``to_end``) waits for
     all of them. (On SQLite there is one writer anyway.) Taken before rows of artefacts are locked.
     """
-    statement = select(Department.code).where(col(Department.code) == department)
-    session.exec(statement.with_for_update(read=not to_end)).first()
+    if session.get_bind().dialect.name == "postgresql":
+        # Not a row's lock: who shares that one overtakes who waits to have it alone.
+        functions = sa.func
+        take = functions.pg_advisory_xact_lock if to_end else functions.pg_advisory_xact_lock_shared
+        session.execute(sa.select(take(functions.hashtextextended(department, _KEYS_LOCK))))
 
 
 def public_key_of(row: SigningKey) -> PublicKey:

@@ -41,8 +41,8 @@ class DepartmentService:
         context: What the process shares.
         audit: Where acts are recorded.
         outbox: Where contract calls are queued.
-        on_key_end: Told a department whose key is no longer used: what it signed and is not yet
-            on its way to the chain must be signed anew.
+        on_key_end: Told a department whose key is no longer used: what it signed and is not on
+            its way to the chain must be signed anew.
     """
 
     def __init__(
@@ -184,19 +184,19 @@ class DepartmentService:
         if key.state in ended:
             raise ConflictError("key_not_in_use", kid=kid)
         thumbprint = public_key_of(key).thumbprint
+        self._on_key_end(key.department)
         # Not used from now on, whatever the chain says of it later.
         if compromised_since is None:
             call = self._calls.withdraw_key(by, key.department, thumbprint)
             key.state = KeyState.WITHDRAWN
             # Batches on their way are anchored before: they were signed in good order.
             anchors = self._keys.account(key.department, AccountPurpose.ANCHOR).address
-            self._act(by, call, Purpose.KEY, after=self._outbox.newest_live(anchors))
+            after = self._outbox.newest_live(anchors)
+            key.transaction_id = self._act(by, call, Purpose.KEY, after=after)
         else:
             call = self._calls.compromise_key(by, key.department, thumbprint, compromised_since)
             key.state = KeyState.COMPROMISED
-            self._act(by, call, Purpose.KEY)
-        self._session.flush()
-        self._on_key_end(key.department)
+            key.transaction_id = self._act(by, call, Purpose.KEY)
         self._audit.record(
             actor, f"key.{key.state.value}", kid, department=key.department, since=compromised_since
         )
@@ -218,7 +218,7 @@ class DepartmentService:
         by = self._superior(actor, code)
         department = self.admitted(code)
         self._check_kind(kind, department.kind, code)
-        grant = self._session.get(KindGrant, (code, kind))
+        grant = self._session.get(KindGrant, (code, kind), with_for_update=True)
         if grant is not None and grant.state != GrantState.WITHDRAWN:
             raise ConflictError("kind_granted_already", department=code, kind=kind)
         grant = grant or KindGrant(department=code, kind=kind)
@@ -236,7 +236,7 @@ class DepartmentService:
             NotFoundError: ``kind_not_granted_here``.
         """
         by = self._superior(actor, code)
-        grant = self._session.get(KindGrant, (code, kind))
+        grant = self._session.get(KindGrant, (code, kind), with_for_update=True)
         if grant is None or grant.state == GrantState.WITHDRAWN:
             raise NotFoundError("kind_not_granted_here", department=code, kind=kind)
         grant.state = GrantState.WITHDRAWN
@@ -251,7 +251,7 @@ class DepartmentService:
             ConflictError: ``department_not_admitted``.
         """
         by = self._superior(actor, code)
-        department = self.get(code)
+        department = self._locked(code)
         if not self._lift_pending(department):
             self.admitted(code)
         department.state = DepartmentState.SUSPENDED
@@ -274,7 +274,7 @@ class DepartmentService:
             ConflictError: ``department_not_suspended``, ``department_lift_pending``.
         """
         by = self._superior(actor, code)
-        department = self.get(code)
+        department = self._locked(code)
         if department.state != DepartmentState.SUSPENDED:
             raise ConflictError("department_not_suspended", department=code)
         if self._lift_pending(department):
@@ -367,6 +367,13 @@ class DepartmentService:
         call = self._calls.register_key(code, public_key_of(key))
         key.transaction_id = self._outbox.queue(admin.address, call, Purpose.KEY, after=after)
         return key
+
+    def _locked(self, code: str) -> Department:
+        """Return a department as it is now and stays: the worker may be ending a suspension."""
+        self.get(code)
+        row = self._session.get(Department, code, with_for_update={"key_share": True})
+        assert row is not None  # it was found
+        return row
 
     def _lift_pending(self, department: Department) -> bool:
         """Tell whether a suspension's end is ordered and not yet final."""

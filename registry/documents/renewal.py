@@ -115,6 +115,46 @@ def mark_waiting(session: Session, department: str) -> None:
     )
 
 
+def renew_unsent(session: Session, context: Context, department: str) -> None:
+    """Let be signed anew what a key signed that is ended now, and that is not on its way.
+
+    A batch whose transaction waits its time after a refusal would come after the key's end.
+    """
+    mark_waiting(session, department)
+    late = sa.and_(col(Transaction.state) == TransactionState.QUEUED, col(Transaction.delay) > 0)
+    waits = sa.or_(
+        col(Transaction.id).is_(None), col(Transaction.state) == TransactionState.FAILED, late
+    )
+    _drop_all(session, context, col(Batch.department) == department, waits)
+
+
+def renew_overtaken(session: Session, context: Context, department: str, before: int) -> None:
+    """Let be signed anew what batches closed before hold that the end of their key overtook.
+
+    They were refused and are not anchored; once they are, their key will have been withdrawn.
+
+    Args:
+        session: The transaction to work in.
+        context: What the process shares.
+        department: Whose key is ended on the chain now.
+        before: When that was ordered, unix seconds.
+    """
+    open_ = sa.or_(col(Transaction.id).is_(None), col(Transaction.state) != TransactionState.MINED)
+    older = sa.and_(col(Batch.department) == department, col(Batch.created_at) <= before)
+    _drop_all(session, context, older, open_)
+
+
+def _drop_all(session: Session, context: Context, *which: sa.ColumnElement[bool]) -> None:
+    statement = (
+        select(Batch)
+        .outerjoin(Transaction, col(Transaction.id) == col(Batch.transaction_id))
+        .where(col(Batch.state) == BatchState.SEALED, *which)
+        .with_for_update(of=Batch)
+    )
+    for batch in session.exec(statement).all():
+        _drop(session, context, batch)
+
+
 def renew_stale(session: Session, context: Context, limit: int) -> int:
     """Sign up to ``limit`` stale artefacts anew; return how many were dealt with."""
     statement = (

@@ -13,7 +13,9 @@ from typing import Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
 
+from ecert.errors import UnavailableError
 from registry.database import Database
 from registry.outbox.models import ChainDuty
 
@@ -49,7 +51,14 @@ class Duty(Protocol):
 
 
 class SoleDuty:
-    """That of every worker on SQLite."""
+    """That of every worker on SQLite.
+
+    Args:
+        database: A SQLite file.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def take(self) -> bool:
         """Return True."""
@@ -59,7 +68,9 @@ class SoleDuty:
         """Do nothing."""
 
     def confirm(self) -> None:
-        """Do nothing."""
+        """Leave a mark for the web service; a backup does not hold it."""
+        with self._database.transaction() as session:
+            session.merge(ChainDuty(process=0, connected_at=0))
 
     def may_sign(self) -> bool:
         """Return True: each worker compares for itself before it does anything."""
@@ -114,9 +125,25 @@ class SharedDuty:
     def may_sign(self) -> bool:
         """Tell whether the connection that is named lives."""
         with self._database.reading() as session:
-            return session.execute(_ALIVE).first() is not None
+            return _compared(session)
 
 
 def duty_of(database: Database) -> Duty:
     """Return the duty as a database needs it."""
-    return SharedDuty(database) if database.is_server else SoleDuty()
+    return SharedDuty(database) if database.is_server else SoleDuty(database)
+
+
+def require_compared(session: Session) -> None:
+    """Check that a worker has compared the database with the chain: before, nobody signs.
+
+    Raises:
+        UnavailableError: ``chain_not_compared``.
+    """
+    if not _compared(session):
+        raise UnavailableError("chain_not_compared")
+
+
+def _compared(session: Session) -> bool:
+    if session.get_bind().dialect.name == "postgresql":
+        return session.execute(_ALIVE).first() is not None
+    return session.get(ChainDuty, 1) is not None

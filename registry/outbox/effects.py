@@ -17,10 +17,11 @@ from registry.departments.models import (
     SigningKey,
 )
 from registry.documents.models import Artefact, ArtefactState, DocumentRecord, DocumentState
-from registry.documents.renewal import mark_mistimed
+from registry.documents.renewal import mark_mistimed, renew_overtaken
 from registry.outbox.models import Purpose, Transaction
 from registry.status.models import ChangeState, StatusChange
 
+_ENDS_KEY = ("withdrawKey", "compromiseKey")
 _QUIET = {"synchronize_session": False}
 
 
@@ -127,7 +128,11 @@ def _lifted(session: Session, context: Context, row: Transaction) -> None:
 
 
 def _key(session: Session, context: Context, row: Transaction) -> None:
-    del context
+    if row.function in _ENDS_KEY:
+        ended = select(SigningKey.department).where(col(SigningKey.transaction_id) == row.id)
+        for department in session.exec(ended).all():
+            if department is not None:
+                renew_overtaken(session, context, department, row.created_at)
     statement = sa.update(SigningKey).where(
         col(SigningKey.transaction_id) == row.id, col(SigningKey.state) == KeyState.NEW
     )

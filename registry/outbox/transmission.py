@@ -315,7 +315,11 @@ class Transmitter:
         with self._registry.database.transaction() as session:
             session.execute(
                 sa.update(Transaction)
-                .where(col(Transaction.id) == row.id, col(Transaction.state) == row.state)
+                .where(
+                    col(Transaction.id) == row.id,
+                    col(Transaction.state) == row.state,
+                    col(Transaction.hash) == row.hash,  # not made anew since
+                )
                 .values(updated_at=self._context.clock(), **values),
                 execution_options={"synchronize_session": False},
             )

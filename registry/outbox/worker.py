@@ -54,6 +54,9 @@ _LOOK_SECONDS = 5.0
 """How often the clock and the chain's are held together."""
 
 _LONGEST_PAUSE = 10.0
+_FAILURES_ON_DUTY = 3
+"""Rounds in a row that may fail before another worker is let to the chain."""
+
 _PASSING = (UnavailableError, ConflictError)
 """Errors after which trying again is right: no answer, or another worker was quicker."""
 
@@ -135,6 +138,7 @@ class Worker:
             except _PASSING as error:
                 stop.wait(self._after(error))
             except ReconciliationError as error:
+                self._duty.release()  # another one may have the right nodes
                 if self._transmitter is None or not self._transmitter.compared_at:
                     raise  # these are no nodes of this registry
                 stop.wait(self._after(error))  # a node behind the same address lies, or was changed
@@ -169,6 +173,8 @@ class Worker:
         """Return how long to wait: chain or disk may be back in a moment; what was done is kept."""
         self._reconciled = False
         self._failures += 1
+        if self._failures >= _FAILURES_ON_DUTY:
+            self._duty.release()  # perhaps another one sees the chain
         if (chain := self._transmitter) is not None:
             self._watch.waits(error, chain.resent, chain.sight.sender.failures)
         _log.warning("the worker waits: %s", error)

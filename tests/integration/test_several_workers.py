@@ -15,16 +15,21 @@ from pathlib import Path
 
 import httpx
 import pytest
-from api_world import ApiWorld, api_world, make_claim, upload
-from registry_world import table
+from api_world import OTHER, ApiWorld, api_world, claim_body, make_claim, problem, upload
+from registry_world import DEPARTMENT, table
 from sqlmodel import select
 
 from ecert.chain.node import Nodes
+from ecert.signing import SoftwareSigner
 from networks.embedded import EmbeddedChain
 from registry.application import Registry
+from registry.departments.keys import hold_keys
+from registry.departments.models import DepartmentState
 from registry.documents.models import Artefact, DocumentRecord, DocumentState
 from registry.outbox.comparison import compare
 from registry.outbox.duty import SharedDuty
+from registry.outbox.effects import on_final
+from registry.outbox.models import Transaction, TransactionState
 from tests.databases import Postgres
 
 SCRIPT = Path(__file__).with_name("worker_process.py")
@@ -69,10 +74,10 @@ class Office:
     def registry(self) -> Registry:
         return self.api.registry
 
-    def start(self, stop_at: str = "") -> Process:
-        told = json.dumps(self._told | {"stop_at": stop_at})
+    def start(self, stop_at: str = "", **told: str) -> Process:
+        words = json.dumps(self._told | {"stop_at": stop_at} | told)
         popen = subprocess.Popen(
-            [sys.executable, str(SCRIPT), told],
+            [sys.executable, str(SCRIPT), words],
             stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, cwd=_ROOT,
             env=_ENVIRONMENT,
         )  # fmt: skip
@@ -178,7 +183,7 @@ def test_when_the_one_on_duty_dies_another_takes_over(office: Office, point: str
 def test_nobody_signs_before_somebody_has_compared_with_the_chain(office: Office) -> None:
     """Else a restored database would give out status entries a second time."""
     duty = SharedDuty(office.registry.database)
-    assert duty.take()
+    wait_until(duty.take)
     worker = office.start()
     job = office.approve(5, 50)
     time.sleep(1.5)  # it has all the time it needs, and must not use it
@@ -192,9 +197,93 @@ def test_nobody_signs_before_somebody_has_compared_with_the_chain(office: Office
     office.check()
 
 
+def test_nobody_signs_for_a_wallet_either_before_that(office: Office) -> None:
+    worker = office.start()
+    job = office.approve(1, 55)
+    office.wait_for(job)
+    worker.end()
+    with office.api.client("clerk") as clerk, office.api.client() as wallet:
+        [row] = clerk.get("/v1/documents", params={"import_id": job}).json()["documents"]
+        code = clerk.post(f"/v1/documents/{row['id']}/claim-code").json()["code"]
+        wait_until(lambda: not SharedDuty(office.registry.database).may_sign())
+        body = claim_body(office.registry.settings.origin, code, {"": SoftwareSigner.generate()})
+        refused = wallet.post("/v1/claims", json=body)
+        assert (refused.status_code, problem(refused)) == (503, "chain_not_compared")
+        office.start()
+        wait_until(SharedDuty(office.registry.database).may_sign)
+        assert wallet.post("/v1/claims", json=body).status_code == 201
+
+
+def test_one_that_cannot_reach_the_chain_lets_another(office: Office) -> None:
+    """Its own nodes are wrong: it must not keep the duty from who has the right ones."""
+    wrong = office.start(rpc="http://127.0.0.1:9")
+    wait_until(lambda: wrong.popen.poll() is None)
+    time.sleep(1)
+    right = office.start()
+    job = office.approve(3, 56)
+    office.wait_for(job)
+    assert "broadcast" in right.passed
+    assert wrong.passed.count("reconciled") == 0
+
+
+def test_ending_a_key_does_not_wait_for_ever(office: Office) -> None:
+    """Signers that come one after another do not overtake it."""
+    database, code = office.registry.database, DEPARTMENT
+    ended, stop = threading.Event(), threading.Event()
+
+    def sign() -> None:
+        while not stop.is_set():
+            with database.transaction() as session:
+                hold_keys(session, code)
+                stop.wait(0.3)
+
+    signers = [threading.Thread(target=sign) for _ in range(3)]
+    for number, signer in enumerate(signers):
+        signer.start()
+        time.sleep(0.1 * number)
+
+    def end() -> None:
+        with database.transaction() as session:
+            hold_keys(session, code, to_end=True)
+            ended.set()
+
+    ending = threading.Thread(target=end)
+    ending.start()
+    assert ended.wait(25), "it was overtaken again and again"
+    stop.set()
+    for thread in (ending, *signers):
+        thread.join()
+
+
+def test_a_suspension_while_another_ends_is_not_lost(office: Office) -> None:
+    """The worker makes the lift final between the officer's reading and writing."""
+    registry = office.registry
+    with registry.transaction() as services:
+        operator = services.officers.authenticate(office.api.tokens["operator"])
+        services.departments.suspend(operator, OTHER)
+        lift = services.departments.lift(operator, OTHER).transaction_id
+    done = threading.Event()
+
+    def suspend() -> None:
+        with registry.transaction() as services:
+            services.departments.suspend(operator, OTHER)
+        done.set()
+
+    officer = threading.Thread(target=suspend)
+    with registry.transaction() as services:
+        row = services.session.get_one(Transaction, lift)
+        row.state = TransactionState.FINAL
+        on_final(services.session, registry.context, row)
+        officer.start()
+        assert not done.wait(1)  # it waits for what it decides upon
+    officer.join()
+    with registry.reading() as services:
+        assert services.departments.get(OTHER).state == DepartmentState.SUSPENDED
+
+
 def test_a_lost_connection_ends_the_duty(office: Office) -> None:
     duty, other = (SharedDuty(office.registry.database) for _ in range(2))
-    assert duty.take()
+    wait_until(duty.take)
     assert not other.take()
     duty.confirm()
     assert other.may_sign()

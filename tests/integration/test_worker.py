@@ -15,9 +15,17 @@ from sqlmodel import select
 from ecert.checkpoint import Checkpoint
 from ecert.report import Verdict
 from networks.embedded import EmbeddedChain
+from registry.access.models import Role
+from registry.batches.sealing import queue_anchors, seal_waiting
 from registry.departments.keys import public_key_of
-from registry.departments.models import AccountPurpose, DepartmentState, KeyPurpose
+from registry.departments.models import (
+    AccountPurpose,
+    DepartmentState,
+    KeyPurpose,
+    SigningKey,
+)
 from registry.documents.models import ArtefactForm, DocumentRecord, DocumentState
+from registry.documents.signing import sign_approved
 from registry.outbox.models import Purpose, Transaction, TransactionState
 from registry.outbox.worker import Worker
 from tests.databases import NewDatabase
@@ -203,6 +211,73 @@ def test_a_full_batch_closes_at_once_and_others_wait_their_time(
     assert states.count(DocumentState.SIGNED) == 22
     anchors = [row for row in transactions(world) if row.purpose == Purpose.ANCHOR]
     assert [row.function for row in anchors] == ["anchorMany"]
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_key_that_ends_overtakes_no_batch_that_it_signed(
+    make: Callable[..., RegistryWorld], refused: bool
+) -> None:
+    """A closed tree whose anchor is not queued, or was refused, would come after the key's end."""
+    world = make(batch_leaves=32, processes=0)
+    world.worker.drain(seconds=30)
+    custodian = world.officer(Role.CUSTODIAN)
+    with world.registry.transaction() as services:
+        [old] = services.departments.keys_of(DEPARTMENT)
+        services.departments.register_key(custodian, DEPARTMENT)
+    world.worker.drain(seconds=30)
+    with world.registry.transaction() as services:  # the old one goes on until it is withdrawn
+        services.session.get_one(SigningKey, old.kid).created_at += 1000
+    job = world.import_rows(32)
+    world.approve(job)
+    with world.registry.transaction() as services:
+        sign_approved(services.session, world.registry.context, 1000)
+    assert {row.state for row in world.documents(job)} == {DocumentState.BATCHED}
+    if refused:
+        with world.registry.transaction() as services:
+            queue_anchors(services.session, world.registry.context)
+            services.session.flush()
+            for row in services.outbox.in_state([TransactionState.QUEUED]):
+                row.state, row.error = TransactionState.FAILED, "chain_suspended"
+    with world.registry.transaction() as services:
+        services.departments.withdraw_key(custodian, old.kid)
+    world.worker.drain(seconds=60)
+    for row in world.documents(job)[:5]:
+        assert {world.verdict(artefact) for artefact in world.artefacts(row.id)} == {Verdict.VALID}
+
+
+def test_what_was_refused_until_its_key_had_ended_is_signed_anew(
+    make: Callable[..., RegistryWorld],
+) -> None:
+    world = make(processes=0)
+    world.worker.drain(seconds=30)
+    custodian = world.officer(Role.CUSTODIAN)
+    with world.registry.transaction() as services:
+        [old] = services.departments.keys_of(DEPARTMENT)
+        services.departments.register_key(custodian, DEPARTMENT)
+    world.worker.drain(seconds=30)
+    with world.registry.transaction() as services:
+        services.session.get_one(SigningKey, old.kid).created_at += 1000
+    job = world.import_rows(3)
+    world.approve(job)
+    with world.registry.transaction() as services:
+        context = world.registry.context
+        sign_approved(services.session, context, 1000)
+        seal_waiting(services.session, context)
+        queue_anchors(services.session, context)
+        services.departments.withdraw_key(custodian, old.kid)
+    with world.registry.transaction() as services:  # refused after the withdrawal was ordered
+        [row] = [
+            row
+            for row in services.outbox.in_state([TransactionState.QUEUED])
+            if row.purpose == Purpose.ANCHOR
+        ]
+        row.state, row.error = TransactionState.FAILED, "chain_suspended"
+    world.worker._mended_at = 1e18  # it is not sent again before the key has ended
+    world.worker.drain(seconds=60)
+    world.worker._mended_at = 0
+    world.worker.drain(seconds=60)
+    for row in world.documents(job):
+        assert {world.verdict(artefact) for artefact in world.artefacts(row.id)} == {Verdict.VALID}
 
 
 def test_a_second_worker_does_no_harm(make: Callable[..., RegistryWorld]) -> None:
