@@ -322,7 +322,7 @@ def test_a_verifier_that_cannot_remember_a_proof_does_not_decide(
     report = verifier.verify(shown, now=world.now)
     assert (report.verdict, report.steps[8].code) == (
         Verdict.UNDECIDED,
-        "card_replay_cache_unusable",
+        "seen_unusable",
     )
     ballast.clear()
     assert verifier.verify(shown, now=world.now).verdict is Verdict.VALID

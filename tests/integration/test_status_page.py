@@ -159,7 +159,7 @@ def test_what_is_over_in_a_moment_is_not_told(api: ApiWorld) -> None:
 
 
 def test_without_a_database_it_still_says_so() -> None:
-    vitals = Vitals(False, (), False, False, None, None)
+    vitals = Vitals(False, (), False, False, None, True, None, False, None)
     for language, sentence in (("zh", "登记系统暂不可用"), ("en", "not available")):
         page = status_page(language, vitals, None, origin="https://x", now=10**9, heartbeat=60)
         assert sentence in page
