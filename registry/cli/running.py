@@ -1,5 +1,6 @@
 """The long-running parts: chain, worker and web service, loaded only by commands that run them."""
 
+import logging
 import signal
 import threading
 from contextlib import ExitStack, suppress
@@ -43,10 +44,16 @@ def set_up_registry(settings: Settings) -> SetUp:
         )
 
 
+def _tell() -> None:
+    """Let those who watch a long run know who talks to the chain, and when."""
+    logging.getLogger("registry.outbox").setLevel(logging.INFO)
+
+
 def run_all(registry: Registry) -> None:
     """Run the chain (if embedded), the web service and the worker until a signal comes."""
     from registry.api.server import serving  # noqa: PLC0415  # a worker alone needs no web service
 
+    _tell()
     stop = _stop_on_signals()
     with ExitStack() as stack:
         worker = _worker(registry, stack)
@@ -58,6 +65,7 @@ def run_all(registry: Registry) -> None:
 
 def run_worker(registry: Registry) -> None:
     """Run the chain (if embedded) and the worker until a signal comes."""
+    _tell()
     stop = _stop_on_signals()
     with ExitStack() as stack:
         _worker(registry, stack).run(stop)
@@ -68,7 +76,8 @@ def run_service(registry: Registry) -> None:
     from registry.api.server import serving  # noqa: PLC0415
 
     stop = _stop_on_signals()
-    with serving(registry):
+    with serving(registry) as url:
+        print(f"{url} — Ctrl-C 停止 to stop", flush=True)
         stop.wait()
 
 

@@ -205,6 +205,8 @@ class Worker:
             self._mend(chain)
             self._heartbeat(chain)
             self._watch.works(chain.resent, chain.sight.sender.failures)
+        if self._failures:
+            _log.warning("the worker goes on")
         self._failures = 0
         return worked
 
@@ -231,6 +233,7 @@ class Worker:
             reconcile(self._registry, chain.sight, chain.settlement)
             self._duty.confirm()
             self._reconciled = True
+            _log.info("this worker talks to the chain; the database agrees with it")
             chain.compared_at = self._registry.context.clock()
             self._hook("reconciled")
 
