@@ -19,7 +19,7 @@ from pathlib import Path
 from ecert.encoding import b64url_decode, b64url_encode, json_encode
 from ecert.kinds.catalogue import Catalogue
 from samples.make_samples import main as make_samples
-from samples.programs import chain_ended, end_on_signals
+from samples.programs import Stopped, chain_ended, end_on_signals
 from samples.stage import Demo, Office, alone, free_port, prepare, styled
 
 Staff = dict[str, tuple[Office, Office]]
@@ -289,7 +289,7 @@ def main() -> int:
     try:
         with alone(options.directory):
             return go(prepare(options.directory), once=options.once)
-    except KeyboardInterrupt:
+    except Stopped:
         print("\nStopped before the end.", file=sys.stderr)
         return 130
 

@@ -82,7 +82,19 @@ def chain_ended(directory: Path) -> Iterator[None]:
                 EmbeddedChain(directory).close()
 
 
+class Stopped(BaseException):
+    """A signal came.
+
+    Not ``KeyboardInterrupt``: where that passes through code made from a string, as dataclasses
+    are, Python ends by the signal itself after all has been tidied up, whatever was returned.
+    """
+
+
 def end_on_signals() -> None:
-    """Let SIGTERM and SIGHUP end the demo as Ctrl-C does: with all that it started."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+    """Let signals end the demo with all that it started."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+
+
+def _stop(*_: object) -> None:
+    raise Stopped
