@@ -3,11 +3,13 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from ecert.status import Status
 from registry.adoption.findings import Entry, Findings, HashRevoked
 from registry.departments.models import Department
+from registry.documents.artefacts import artefacts_of
 from registry.documents.models import Artefact, DocumentRecord
 from registry.status.models import ChangeState, ChangeTarget, StatusChange
 
@@ -34,7 +36,7 @@ def adopt_statuses(session: Session, findings: Findings, now: int) -> int:
         if revoked.department in ours:
             _add_hash(session, revoked, revoked.actor in ours, now)
     session.flush()
-    return _set_right(session, {e: s for e, s in findings.entries.items() if e[0] in ours})
+    return _set_right(session, {e: s for e, s in findings.entries.items() if e[0] in ours}, now)
 
 
 def _add(session: Session, entry: Entry, changes: Sequence[tuple[Status, str]], now: int) -> None:
@@ -83,7 +85,7 @@ def _add_hash(session: Session, revoked: HashRevoked, actor_known: bool, now: in
     session.add(row)
 
 
-def _set_right(session: Session, entries: Mapping[Entry, Status]) -> int:
+def _set_right(session: Session, entries: Mapping[Entry, Status], now: int) -> int:
     """Give documents the status that the chain has; return how many differed."""
     by_list: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
     for department, number, index in entries:
@@ -103,20 +105,61 @@ def _set_right(session: Session, entries: Mapping[Entry, Status]) -> int:
             )
             for place, document in session.exec(statement).all():
                 entry = (department, number, place or 0)
-                changed += _set_one(session, document, entry, entries[entry])
+                if _set_one(session, document, entry, entries[entry]):
+                    changed += 1
+                    _ask_for_others(session, document, entry, now)
     return changed
 
 
-def _set_one(session: Session, document: DocumentRecord, entry: Entry, status: Status) -> int:
+def _set_one(session: Session, document: DocumentRecord, entry: Entry, status: Status) -> bool:
     if document.status in (status, Status.REVOKED):
-        return 0
+        return False
     if status != Status.REVOKED and _unfinished(session, entry):
-        return 0  # what the database still wants is on its way
+        return False  # what the database still wants is on its way
     document.status = int(status)
     if status == Status.REVOKED:
         document.fingerprint = None
     session.add(document)
-    return 1
+    return True
+
+
+def _ask_for_others(session: Session, document: DocumentRecord, entry: Entry, now: int) -> None:
+    """Ask for the change of one entry for all that lives of its document, as officers' acts do.
+
+    Other artefacts may have been made from the restored database before it was compared.
+    """
+    if document.status == Status.VALID:
+        return
+    adopted = _last(session, entry)
+    for artefact in artefacts_of(session, document.id):
+        if artefact.status_list is None or artefact.status_index is None:
+            continue
+        place = (artefact.department, artefact.status_list, artefact.status_index)
+        last = _last(session, place)
+        if last is not None and last.status in (document.status, Status.REVOKED):
+            continue
+        session.add(
+            StatusChange(
+                department=artefact.department,
+                actor_department=artefact.department
+                if adopted is None
+                else adopted.actor_department,
+                document_id=document.id,
+                list=artefact.status_list,
+                index=artefact.status_index,
+                status=document.status,
+                officer=NOBODY,
+                created_at=now,
+            )
+        )
+
+
+def _last(session: Session, entry: Entry) -> StatusChange | None:
+    """Return the newest change of an entry that was not refused."""
+    statement = select(StatusChange).where(
+        *_of(entry), col(StatusChange.state) != ChangeState.REFUSED
+    )
+    return session.exec(statement.order_by(col(StatusChange.id).desc()).limit(1)).first()
 
 
 def _document(session: Session, entry: Entry) -> DocumentRecord | None:
@@ -133,11 +176,14 @@ def _document(session: Session, entry: Entry) -> DocumentRecord | None:
 
 
 def _unfinished(session: Session, entry: Entry) -> list[StatusChange]:
-    statement = select(StatusChange).where(
+    statement = select(StatusChange).where(*_of(entry), col(StatusChange.state).in_(_UNFINISHED))
+    return list(session.exec(statement.order_by(col(StatusChange.id))).all())
+
+
+def _of(entry: Entry) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
         col(StatusChange.department) == entry[0],
         col(StatusChange.list) == entry[1],
         col(StatusChange.index) == entry[2],
         col(StatusChange.target) == ChangeTarget.ENTRY,
-        col(StatusChange.state).in_(_UNFINISHED),
     )
-    return list(session.exec(statement.order_by(col(StatusChange.id))).all())

@@ -111,6 +111,7 @@ def compare(registry: Registry, nodes: Nodes) -> Comparison:
         _check_documents(session, registry.context.clock(), result)
         known = _check_batches(session, chain, result)
         _check_statuses(session, chain, result)
+        _check_revoked(session, chain, result)
     with registry.reading() as services:
         unknown = chain.anchors.keys() - known
         known |= _roots(services.session, unknown)  # closed since the first reading
@@ -236,9 +237,7 @@ def _check_batch(session: Session, chain: _Chain, batch: Batch, result: Comparis
 
 def _check_statuses(session: Session, chain: _Chain, result: Comparison) -> None:
     """Compare, for each entry, the chain's word with what was asked for and is final."""
-    asked: set[_Entry] = set()
     for entry, changes in _changes(session):
-        asked.add(entry)
         result.withdrawals += 1
         final = [row for row in changes if row.state == ChangeState.FINAL]
         allowed = {Status(row.status) for row in final[-1:]} or {Status.VALID}
@@ -250,6 +249,41 @@ def _check_statuses(session: Session, chain: _Chain, result: Comparison) -> None
             result.find(
                 "audit_status_differs", entry=_name(entry), found=found.name.lower(),
                 expected=", ".join(sorted(status.name.lower() for status in allowed)),
+            )  # fmt: skip
+
+
+def _check_revoked(session: Session, chain: _Chain, result: Comparison) -> None:
+    """Find what lives of a revoked document and was never asked to be revoked."""
+    asked = sa.exists().where(
+        col(StatusChange.department) == col(Artefact.department),
+        col(StatusChange.list) == col(Artefact.status_list),
+        col(StatusChange.index) == col(Artefact.status_index),
+        col(StatusChange.status) == int(Status.REVOKED),
+        col(StatusChange.state) != ChangeState.REFUSED,
+    )
+    columns = [
+        col(getattr(Artefact, name))
+        for name in ("document_id", "department", "status_list", "status_index", "digest")
+    ]
+    statement = (
+        sa.select(*columns)
+        .join(DocumentRecord, col(DocumentRecord.id) == col(Artefact.document_id))
+        .where(
+            col(DocumentRecord.status) == int(Status.REVOKED),
+            col(Artefact.state).in_(_LIVING),
+            col(Artefact.status_list).is_not(None),
+            ~asked,
+        )
+        .execution_options(yield_per=_PAGE)
+    )
+    for document_id, department, number, index, digest in session.execute(statement):
+        places: list[_Entry] = [
+            (department, number, index, None), (department, None, None, digest)
+        ]  # fmt: skip
+        if Status.REVOKED not in [chain.statuses.get(place) for place in places]:
+            result.find(
+                "audit_artefact_not_revoked",
+                id=document_id, entry=_name(places[0]), digest=digest.hex(),
             )  # fmt: skip
 
 

@@ -38,8 +38,9 @@ from registry.outbox.models import (
     TransactionState,
 )
 from registry.outbox.nonces import DatabaseNonces
+from registry.outbox.orphans import reopen_orphans
 from registry.outbox.refusals import settle_change, status_on_chain
-from registry.outbox.reorganisation import replaced_blocks, transactions_in
+from registry.outbox.reorganisation import is_checkpoint_lost, replaced_blocks, transactions_in
 from registry.outbox.sight import Settlement, Sight
 from registry.status.models import ChangeState, StatusChange
 from registry.status.order import follows_unfinished
@@ -62,6 +63,7 @@ def reconcile(registry: Registry, sight: Sight, settlement: Settlement) -> int:
     """
     _check_chain(registry, sight)
     final = settlement.settle()
+    turned = is_checkpoint_lost(registry, sight)  # before another takes its place
     if _is_restored(registry, sight):
         adopt_unknown(registry, sight, final)
     _adopt_changes(registry, sight)
@@ -72,6 +74,8 @@ def reconcile(registry: Registry, sight: Sight, settlement: Settlement) -> int:
         _reopen(registry, lost)
     if replaced:
         _reopen_adopted(registry, min(replaced), len(lost))
+    if lost or replaced or turned:
+        reopen_orphans(registry, sight)
     _adopt_batches(registry, sight, final)
     with registry.database.transaction() as session:
         keep_checkpoint(session, registry.context, final)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sqlmodel import Session, col, select
 
 from registry.application import Registry
-from registry.outbox.models import Transaction, TransactionState
+from registry.outbox.models import ChainCheckpoint, Transaction, TransactionState
 from registry.outbox.sight import Sight
 
 _STEP = 100
@@ -32,6 +32,20 @@ def replaced_blocks(registry: Registry, sight: Sight, last: int) -> list[int]:
             break
         replaced.append(number)
     return replaced
+
+
+def is_checkpoint_lost(registry: Registry, sight: Sight) -> bool:
+    """Tell whether the block of the checkpoint that is kept is not on the chain.
+
+    Raises:
+        UnavailableError: The chain does not answer.
+    """
+    with registry.database.reading() as session:
+        kept = session.get(ChainCheckpoint, 1)
+    if kept is None:
+        return False
+    header = sight.sender.header(kept.number)
+    return header is None or header.hash != kept.hash
 
 
 def transactions_in(session: Session, blocks: list[int]) -> list[Transaction]:

@@ -13,7 +13,7 @@ from networks.embedded import EmbeddedChain
 from registry.access.models import Role
 from registry.batches.models import Batch
 from registry.batches.sealing import queue_roots
-from registry.documents.models import Artefact, ArtefactForm, ArtefactState
+from registry.documents.models import Artefact, ArtefactForm, ArtefactState, DocumentRecord
 from registry.outbox.comparison import Comparison, compare
 from registry.status.models import StatusChange
 from tests.databases import NewDatabase
@@ -120,6 +120,30 @@ def test_a_withdrawal_that_the_chain_does_not_hold_is_found(world: RegistryWorld
     suspended = some(world, StatusChange, col(StatusChange.status) == 2)
     with changed(world, suspended, status=1):
         assert codes(world) == ["audit_status_differs"]
+
+
+def test_a_living_artefact_of_a_revoked_document_is_found(world: RegistryWorld) -> None:
+    row = some(world, DocumentRecord, col(DocumentRecord.status) == 0)
+    custodian = world.officer(Role.CUSTODIAN)
+    artefacts = world.artefacts(row.id)
+    with changed(world, row, status=1):
+        assert codes(world) == ["audit_artefact_not_revoked"]
+        told = "".join(finding.message("en") for finding in audit(world).findings)
+        assert all(artefact.digest.hex() in told for artefact in artefacts)
+        with world.registry.transaction() as services:
+            for artefact in artefacts:
+                services.statuses.revoke_digest(custodian, DEPARTMENT, artefact.digest, "test")
+        world.worker.drain(seconds=30)
+        assert codes(world) == [], "as the finding says"
+
+
+def test_a_revocation_on_its_way_is_no_finding(world: RegistryWorld) -> None:
+    row = some(world, DocumentRecord, col(DocumentRecord.status) == 0)
+    with world.registry.transaction() as services:
+        services.statuses.revoke(world.approver, row.id, "test")
+    assert codes(world) == []
+    world.worker.drain(seconds=30)
+    assert codes(world) == []
 
 
 def test_a_root_that_the_database_does_not_know_is_found(world: RegistryWorld) -> None:

@@ -11,6 +11,7 @@ import pytest
 from registry_world import DEPARTMENT, RegistryWorld
 from sqlmodel import select
 
+from ecert.chain.node import Nodes
 from ecert.claiming import proof_input
 from ecert.encoding import b64url_encode
 from ecert.report import Verdict
@@ -31,6 +32,8 @@ from registry.documents.models import (
 )
 from registry.documents.signing import sign_approved
 from registry.errors import ReconciliationError
+from registry.outbox.comparison import compare
+from registry.outbox.duty import duty_of
 from registry.outbox.models import Transaction, TransactionState
 from registry.outbox.worker import Worker
 from registry.status.lists import SKIPPED_LISTS
@@ -265,6 +268,76 @@ class TestAnOlderDatabase:
         new = {(a.status_list, a.status_index) for row in again for a in world.artefacts(row.id)}
         assert {number for number, _ in old} == {0}
         assert all(number >= SKIPPED_LISTS for number, _ in new)
+
+    @pytest.mark.parametrize(
+        ("act", "expected"), [("revoke", Verdict.REVOKED), ("suspend", Verdict.SUSPENDED)]
+    )
+    def test_what_was_claimed_meanwhile_shares_its_documents_end(
+        self, restorable: Restorable, act: str, expected: Verdict
+    ) -> None:
+        world = restorable.world
+        [document] = world.documents(world.issue(1, seed=15))
+        restorable.stop()
+        restorable.save("before")
+        restorable.start()
+        with world.registry.transaction() as services:
+            getattr(services.statuses, act)(world.approver, document.id, "test")
+        world.worker.drain(seconds=60)
+        restorable.stop()
+        restorable.restore_database("before")
+        key = SoftwareSigner.generate()
+        duty = duty_of(world.registry.database)
+        duty.take()
+        duty.confirm()  # as the worker did that compared before the database was put back
+        with world.registry.transaction() as services:
+            _, code = services.claims.make_code(world.clerk, document.id)
+            proof = b64url_encode(key.sign(proof_input(code, world.registry.settings.origin)))
+            services.claims.redeem(code, OfferedKey(key.public_key.jwk, proof), [])
+        duty.release()
+        restorable.start()
+        world.worker.drain(seconds=60)
+        assert key.public_key.kid in {a.holder_kid for a in world.artefacts(document.id)}
+        assert statuses(world, document) == {expected}
+        found = compare(world.registry, Nodes([world.chain.rpc_url]))
+        assert [str(finding) for finding in found.findings] == []
+
+    @pytest.mark.parametrize("works_on", [True, False], ids=["works on", "waits"])
+    def test_what_it_learned_is_sent_when_the_chain_forgets_it(
+        self, restorable: Restorable, works_on: bool
+    ) -> None:
+        """No transaction that this database knows stands for it."""
+        world = restorable.world
+        custodian = world.officer(Role.CUSTODIAN)
+        revoked, suspended, again = world.documents(world.issue(3, seed=12))
+        restorable.stop()
+        restorable.save("before")
+        restorable.start()
+        revoke(world, revoked)
+        with world.registry.transaction() as services:
+            for document in (suspended, again):
+                services.statuses.suspend(world.approver, document.id, "test")
+            services.statuses.revoke_digest(custodian, DEPARTMENT, b"\x05" * 32, "test")
+        world.worker.drain(seconds=60)
+        with world.registry.transaction() as services:
+            services.statuses.reinstate(world.approver, again.id, "test")
+        world.worker.drain(seconds=60)
+        restorable.stop()
+        restorable.restore_database("before")
+        restorable.start()
+        world.worker.drain(seconds=60)
+        if works_on:
+            world.issue(1, seed=13)
+        restorable.stop()
+
+        restorable.restore_chain("before")
+        restorable.start()
+        world.worker.drain(seconds=60)
+        world.issue(1, seed=14)  # beyond the checkpoint that was signed
+        assert statuses(world, revoked) == {Verdict.REVOKED}
+        assert statuses(world, suspended) == {Verdict.SUSPENDED}
+        assert statuses(world, again) == {Verdict.VALID}
+        found = compare(world.registry, Nodes([world.chain.rpc_url]))
+        assert [str(finding) for finding in found.findings] == []
 
     def test_another_chain_is_not_written_to(self, restorable: Restorable) -> None:
         restorable.stop()
