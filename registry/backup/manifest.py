@@ -142,7 +142,13 @@ class Tally:
     _hashes: dict[str, "hashlib._Hash"] = field(default_factory=dict)
 
     def add(self, part: str, data: bytes, rows: int | None = None) -> None:
-        """Count some bytes of a part, with the rows in them if it is a table."""
+        """Count some bytes of a part, with the rows in them if it is a table.
+
+        Raises:
+            BackupError: ``backup_damaged``: there are more parts than a backup has.
+        """
+        if part not in self._hashes and len(self._hashes) >= MAX_PARTS:
+            raise BackupError("backup_damaged")
         self._hashes.setdefault(part, hashlib.sha256()).update(data)
         if rows is not None:
             self.rows[part] = self.rows.get(part, 0) + rows

@@ -145,6 +145,8 @@ class Checked:
 
     def file(self, name: str, chunks: Iterator[bytes]) -> None:
         """Read a file, and keep the settings."""
+        if name in self.files:
+            raise BackupError("backup_damaged")
         self.files.append(name)
         kept = 0
         found = []
@@ -162,5 +164,12 @@ class Checked:
         for row in rows:
             count += 1
             if table == "keystore_header":
-                self.keystore = dict(zip([name for name, _ in columns], row, strict=True))["header"]
+                self.keystore = _header(dict(zip([name for name, _ in columns], row, strict=True)))
         return count
+
+
+def _header(row: dict[str, object]) -> bytes:
+    header = row.get("header")
+    if not isinstance(header, bytes):
+        raise BackupError("backup_damaged")
+    return header

@@ -19,6 +19,7 @@ from ecert.limits import KIB
 from registry.backup.aftermath import begin_again
 from registry.backup.errors import BackupError
 from registry.backup.keys import BackupKey
+from registry.backup.locks import database_alone, folder_alone
 from registry.backup.making import CHAIN_FILES
 from registry.backup.manifest import Head, Manifest
 from registry.backup.reading import SETTINGS, Checked, read_backup
@@ -90,35 +91,28 @@ def restore(
     Raises:
         BackupError: ``restore_folder_not_empty``, ``restore_database_not_empty``,
             ``restore_chain_missing``, ``restore_chain_other``, ``restore_row_refused``,
-            ``backup_newer_schema``, and those of ``read_backup``.
+            ``restore_running``, ``backup_newer_schema``, and those of ``read_backup``.
         KeystoreError: ``passphrase_wrong``.
         SettingsError: ``passphrase_missing``, or the settings in the backup are not good.
         MalformedError: ``file_unwritable``, for example when the disk is full.
         UnavailableError: ``database_unavailable``.
     """
-    _require_room(directory, keep_chain=keep_chain)
-    head, manifest, checked = check_backup(path, key)
-    if not knows(head.revision):
-        raise BackupError("backup_newer_schema", found=head.revision, known=NEWEST)
-    if keep_chain:
-        _require_chain(directory, head)
-    settings = choose(checked.settings)
-    Keystore.unlock(checked.keystore, settings.read_passphrase())
-    elsewhere = settings.database_url is not None
-    if elsewhere:
-        _require_empty(settings.url)
-    with _stage(directory) as stage:
-        url = settings.url if elsewhere else f"sqlite:///{stage / 'registry.sqlite3'}"
-        with _emptied_by_failure(url, elsewhere):
-            database = Database(url)
-            try:
-                upgrade(database, head.revision)
-                _fill(path, key, database, stage, manifest, keep_chain=keep_chain)
-                upgrade(database)
-                token = begin_again(database, head, clock, last_state=last_state)
-                _complete(database, stage)
-            finally:
-                database.dispose()
+    with folder_alone(directory):
+        _require_room(directory, keep_chain=keep_chain)
+        head, manifest, checked = check_backup(path, key)
+        if not knows(head.revision):
+            raise BackupError("backup_newer_schema", found=head.revision, known=NEWEST)
+        if keep_chain:
+            _require_chain(directory, head)
+        settings = choose(checked.settings)
+        Keystore.unlock(checked.keystore, settings.read_passphrase())
+        with _stage(directory) as stage, _empty_database(settings, stage) as database:
+            upgrade(database, head.revision)
+            _fill(path, key, database, stage, manifest, keep_chain=keep_chain)
+            upgrade(database)
+            token = begin_again(database, head, clock, last_state=last_state)
+            _complete(database, stage)
+            database.engine.dispose()  # a file is whole when nobody has it open
             key.making.save(stage)
             write_file(stage / SETTINGS, kept(settings))
             _move(stage, directory)
@@ -231,8 +225,6 @@ def _settle_in(connection: sa.Connection) -> None:
 
 def _require_room(directory: Path, *, keep_chain: bool) -> None:
     """Refuse a folder in which something is: a restore never overwrites a registry."""
-    if not directory.exists():
-        return
     _sweep(directory)
     allowed = {_CHAIN} if keep_chain else set()
     try:
@@ -262,45 +254,48 @@ def _require_chain(directory: Path, head: Head) -> None:
         raise BackupError("restore_chain_other", found=found, expected=head.chain_id)
 
 
-def _require_empty(url: str) -> None:
-    database = Database(url)
+@contextmanager
+def _empty_database(settings: Settings, stage: Path) -> Iterator[Database]:
+    """Give the empty database to fill; on a server it is empty again where that failed."""
+    if settings.database_url is None:
+        database = Database(f"sqlite:///{stage / 'registry.sqlite3'}")
+        try:
+            yield database
+        finally:
+            database.dispose()
+        return
+    database = Database(settings.url)
     try:
-        with database.reading() as session:
-            found = sa.inspect(session.connection()).get_table_names()
+        with database_alone(database):
+            _require_empty(database)
+            try:
+                yield database
+            except BaseException:
+                _empty(database)
+                raise
     finally:
         database.dispose()
+
+
+def _require_empty(database: Database) -> None:
+    with database.reading() as session:
+        found = sa.inspect(session.connection()).get_table_names()
     if found:
         raise BackupError("restore_database_not_empty", table=found[0])
 
 
-@contextmanager
-def _emptied_by_failure(url: str, elsewhere: bool) -> Iterator[None]:
-    """Empty a database server's database again where filling it failed; it was empty before."""
-    try:
-        yield
-    except BaseException:
-        if elsewhere:
-            _empty(url)
-        raise
-
-
-def _empty(url: str) -> None:
-    database = Database(url)
-    try:
-        with database.transaction() as session:
-            connection = session.connection()
-            metadata = sa.MetaData()
-            metadata.reflect(connection)
-            metadata.drop_all(connection)
-    finally:
-        database.dispose()
+def _empty(database: Database) -> None:
+    with database.transaction() as session:
+        connection = session.connection()
+        metadata = sa.MetaData()
+        metadata.reflect(connection)
+        metadata.drop_all(connection)
 
 
 @contextmanager
 def _stage(directory: Path) -> Iterator[Path]:
     """Give a folder on the same file system, which is gone at the end."""
     try:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         stage = Path(tempfile.mkdtemp(prefix=_STAGE, dir=directory))
     except OSError as error:
         raise MalformedError("file_unwritable", path=directory, reason=error.strerror) from error

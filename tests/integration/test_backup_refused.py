@@ -13,13 +13,18 @@ from backup_world import (  # noqa: F401  # two are fixtures
     home,
     new_url,
     nothing_was_left,
+    reopened,
     repacked,
+    verdicts,
 )
 
 from ecert.errors import EcertError
+from ecert.report import Verdict
+from registry.backup.archive import Member, write_archive
 from registry.backup.errors import BackupError
 from registry.backup.keys import BackupKey, MakingKey, new_secret
 from registry.backup.making import make_backup
+from registry.backup.manifest import MAX_PARTS, Head
 from registry.backup.restoring import check_backup, restore
 from registry.cli.session import kept_settings
 from registry.database import Database
@@ -64,6 +69,8 @@ def test_a_file_that_is_not_what_was_written_is_not_restored(
         ("tables/officer/000000", lambda _: b"[]\n{", "field_malformed"),
         ("tables/officer/000000", lambda _: b"\xff", "field_malformed"),
         ("tables/officer/000000", lambda d: d + b"\n[1]", "field_malformed"),
+        ("tables/keystore_header/000000", lambda _: b'[["id","plain"]]\n[1]', "backup_damaged"),
+        ("tables/keystore_header/000000", lambda _: b'[["header","plain"]]\n[1]', "backup_damaged"),
         ("files/chain/state.json", lambda _: b"{}", "backup_damaged"),
         ("manifest.json", lambda _: b"{}", "field_malformed"),
         ("manifest.json", lambda _: None, "backup_damaged"),
@@ -136,6 +143,42 @@ def test_what_is_there_is_never_restored_over(
     with pytest.raises(BackupError, match="restore_database_not_empty"):
         bring_back(made, tmp_path / "second", url)
     nothing_was_left(tmp_path / "second", None)
+
+
+@pytest.mark.parametrize("where", BACKENDS)
+def test_only_one_restore_fills_a_place(
+    home: Home, where: str, new_url: Callable[[str], str | None], tmp_path: Path
+) -> None:
+    """The second begins when the first has checked that the place is empty."""
+    made = home.backup(tmp_path / "backup.age")
+    first = tmp_path / "first"
+    second = tmp_path / "second" if where == "postgresql" else first
+    url = new_url(where)
+    began = []
+
+    def kept(settings: Settings) -> bytes:
+        with pytest.raises(BackupError, match="restore_running"):
+            bring_back(made, second, url)
+        began.append(settings)
+        return kept_settings(settings)
+
+    restore(made.path, KEY, first, chooser(first, url), kept)
+    assert began
+    with reopened(home, first, url) as world:
+        assert verdicts(world, home.issued) == {Verdict.VALID}
+
+
+def test_no_more_parts_are_counted_than_a_backup_has(tmp_path: Path) -> None:
+    """Whoever knows the recipient can write any number, and none is authenticated yet."""
+    head = Head("1", "0001", 1, 1, bytes(32), False, 0).to_bytes()
+    tables = [Member.of(f"tables/t{n}/000000", b"[]") for n in range(MAX_PARTS)]
+    files = [Member.of("files/settings.json", b"{}")] * 2
+    for members in (tables, files):
+        path = tmp_path / "forged.age"
+        with path.open("wb") as file:
+            write_archive(file, KEY.making.recipient, [Member.of("head.json", head), *members])
+        with pytest.raises(BackupError, match="backup_damaged"):
+            check_backup(path, KEY)
 
 
 def test_a_kept_chain_must_be_this_one(home: Home, tmp_path: Path) -> None:
