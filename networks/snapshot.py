@@ -18,6 +18,7 @@ from typing import Any
 from ecert.errors import MalformedError, UnavailableError
 
 _NO_CODE = ("0x", None)
+_PRIVATE = 0o600
 
 
 @dataclass(frozen=True)
@@ -116,13 +117,16 @@ class Snapshot:
 def write_durably(path: Path, data: bytes) -> None:
     """Replace ``path`` by ``data`` so that after a crash either the old or the new one is there.
 
+    Only its owner may read it.
+
     Raises:
         UnavailableError: ``chain_snapshot_not_written``, for example when the disk is full; what
             was there before is untouched.
     """
     beside = path.with_name(path.name + ".new")
     try:
-        with beside.open("wb") as file:
+        with beside.open("wb", opener=_open_private) as file:
+            os.fchmod(file.fileno(), _PRIVATE)  # one left by a crash keeps the mode it had
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -138,6 +142,10 @@ def write_durably(path: Path, data: bytes) -> None:
         raise UnavailableError(
             "chain_snapshot_not_written", path=path, reason=error.strerror
         ) from error
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, _PRIVATE)
 
 
 def _same(header: Mapping[str, Any], block: Mapping[str, Any]) -> bool:
