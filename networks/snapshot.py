@@ -125,8 +125,9 @@ def write_durably(path: Path, data: bytes) -> None:
     """
     beside = path.with_name(path.name + ".new")
     try:
-        with beside.open("wb", opener=_open_private) as file:
-            os.fchmod(file.fileno(), _PRIVATE)  # one left by a crash keeps the mode it had
+        opened = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE)
+        with os.fdopen(opened, "wb") as file:
+            os.fchmod(opened, _PRIVATE)  # one left by a crash keeps the mode it had
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -142,10 +143,6 @@ def write_durably(path: Path, data: bytes) -> None:
         raise UnavailableError(
             "chain_snapshot_not_written", path=path, reason=error.strerror
         ) from error
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, _PRIVATE)
 
 
 def _same(header: Mapping[str, Any], block: Mapping[str, Any]) -> bool:
