@@ -25,10 +25,12 @@ def key(office: Office, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, 
     folder = tmp_path_factory.mktemp("key")
     (folder / "passphrase.txt").write_text(SECRET + "\n")
     told(office.run(None, "backup", "-o", str(folder / "early.age")), 1, "backup_key_missing")
-    office.done(
+    printed = office.done(
         None, "backup-key", "--passphrase-file", str(folder / "passphrase.txt"),
         "-o", str(folder / "key.age"),
     )  # fmt: skip
+    assert "passphrase" in printed
+    assert "keeper" not in printed  # that is for shares
     return ("--key", str(folder / "key.age"), "--passphrase-file", str(folder / "passphrase.txt"))
 
 
