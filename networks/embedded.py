@@ -232,7 +232,7 @@ class EmbeddedChain:
         )
         with node_lock, (self.directory / "anvil.log").open("wb") as log:
             self._process = subprocess.Popen(
-                ["/bin/sh", "-c", 'echo $$ >"$0" && exec "$@"', str(pid_file), *words],
+                ["/bin/sh", "-c", 'umask 077 && echo $$ >"$0" && exec "$@"', str(pid_file), *words],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

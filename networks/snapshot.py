@@ -18,6 +18,7 @@ from typing import Any
 from ecert.errors import MalformedError, UnavailableError
 
 _NO_CODE = ("0x", None)
+_PRIVATE = 0o600
 
 
 @dataclass(frozen=True)
@@ -116,13 +117,17 @@ class Snapshot:
 def write_durably(path: Path, data: bytes) -> None:
     """Replace ``path`` by ``data`` so that after a crash either the old or the new one is there.
 
+    Only its owner may read it.
+
     Raises:
         UnavailableError: ``chain_snapshot_not_written``, for example when the disk is full; what
             was there before is untouched.
     """
     beside = path.with_name(path.name + ".new")
     try:
-        with beside.open("wb") as file:
+        opened = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE)
+        with os.fdopen(opened, "wb") as file:
+            os.fchmod(opened, _PRIVATE)  # one left by a crash keeps the mode it had
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

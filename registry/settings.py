@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -11,6 +12,7 @@ from registry.errors import SettingsError
 
 _HOUR = 3600
 _MIN_PASSPHRASE_CHARS = 12
+_PORTS = {"http": 80, "https": 443}
 
 
 class Settings(BaseSettings):
@@ -84,6 +86,20 @@ class Settings(BaseSettings):
             return value
         return tuple(part.strip() for part in value.split(",") if part.strip())
 
+    @field_validator("rpc_urls")
+    @classmethod
+    def _each_once(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse a node that is named twice: it would count twice where most nodes decide."""
+        seen: dict[tuple[object, ...], int] = {}
+        for number, url in enumerate(urls, 1):
+            parts = urlsplit(url)
+            port = parts.port or _PORTS.get(parts.scheme)
+            node = (parts.scheme, parts.hostname, port, parts.path.rstrip("/"), parts.query)
+            if node in seen:
+                raise SettingsError("rpc_urls_repeated", first=seen[node], again=number)
+            seen[node] = number
+        return urls
+
     @property
     def nodes(self) -> tuple[str, ...]:
         """Addresses of the chain's nodes; none with the embedded chain."""
@@ -129,7 +145,8 @@ def load_settings(**values: object) -> Settings:
     """Read the settings from the environment, ``values`` going before it.
 
     Raises:
-        SettingsError: ``settings_invalid`` naming the settings, never their values.
+        SettingsError: ``settings_invalid`` naming the settings, never their values;
+            ``rpc_urls_repeated``.
     """
     try:
         return Settings(**values)  # type: ignore[arg-type]  # validated by pydantic

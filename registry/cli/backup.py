@@ -20,7 +20,8 @@ from registry.cli.session import (
     settings_from,
 )
 from registry.database import Database
-from registry.errors import RequestError
+from registry.errors import RequestError, SettingsError
+from registry.restored.models import RootState
 from registry.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,6 +32,12 @@ app = typer.Typer()
 _FILE = typer.Argument(help="The backup. 备份文件。")
 _SHARE = typer.Option("--share", help="A share of the key; once for each. 密钥分片，可多次给出。")
 _KEY = typer.Option("--key", help="The key under a passphrase. 口令封存的密钥文件。")
+_NOTHING_WAITS = "没有待决事项。\nNothing waits for a decision."
+_DECIDE = (
+    "以下事项待决，请由部门保管员运行 registry reissue 部门代码 --revoke 原因（或 --keep）。\n"
+    "These wait for a decision. A custodian of the department runs "
+    "registry reissue DEPARTMENT --revoke REASON, or --keep."
+)
 _PASSPHRASE = typer.Option("--passphrase-file", help="The key's passphrase. 密钥口令文件。")
 
 
@@ -66,10 +73,18 @@ def backup_key(
     key.making.save(Options.directory)
     for path in files:
         print(path)
-    print(
-        "请立即移出本机，交给各保管人；没有它们，任何备份都打不开。\n"
-        "Take these off this machine now, each to its keeper: without them no backup can be opened."
-    )
+    if shares is not None:
+        print(
+            "请立即移出本机，交给各保管人；没有它们，任何备份都打不开。\n"
+            "Take these off this machine now, each to its keeper: "
+            "without them no backup can be opened."
+        )
+    else:
+        print(
+            "请立即将密钥和口令移出本机，分开保管；缺一则任何备份都打不开。\n"
+            "Take the key and its passphrase off this machine now and keep them apart: "
+            "without both no backup can be opened."
+        )
 
 
 @app.command()
@@ -167,12 +182,19 @@ def restored(
     """Show what a restore lost and what waits for a decision. 恢复后的待决事项。"""
     if department is not None:
         with acting() as (services, actor):
-            for document, state in services.restored.held_documents(actor, department):
-                print(f"{document}  {state.value}")
+            documents = services.restored.held_documents(actor, department)
+        for document, state in documents:
+            print(f"{document}  {state.value}")
+        if not documents:
+            print(_NOTHING_WAITS)
         return
     with opened() as registry, registry.reading() as services:
-        held = services.restored.held()
-        for root in services.restored.lost_roots():
+        held, roots = services.restored.held(), services.restored.lost_roots()
+        if held or any(root.state is RootState.OPEN for root in roots):
+            print(_DECIDE)
+        else:
+            print(_NOTHING_WAITS)
+        for root in roots:
             at = time_text(root.anchor_time)
             print(
                 f"{root.department}  {root.state.value:8} 0x{root.root.hex()}  "
@@ -264,9 +286,15 @@ def _print_known(file: Path) -> None:
     """Say what is known of a file without its key: whether this registry wrote it."""
     from registry.backup.known import made_before, sha256_of  # noqa: PLC0415  # see above
 
+    try:
+        url = settings().url
+    except SettingsError as error:
+        if error.code != "registry_not_set_up":
+            raise
+        raise RequestError("backup_not_known_here", directory=Options.directory) from error
     digest = sha256_of(file)
     print(f"sha256 {digest.hex()}")
-    database = Database(settings().url)
+    database = Database(url)
     try:
         found = made_before(database, digest)
     finally:

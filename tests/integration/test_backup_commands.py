@@ -25,10 +25,12 @@ def key(office: Office, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, 
     folder = tmp_path_factory.mktemp("key")
     (folder / "passphrase.txt").write_text(SECRET + "\n")
     told(office.run(None, "backup", "-o", str(folder / "early.age")), 1, "backup_key_missing")
-    office.done(
+    printed = office.done(
         None, "backup-key", "--passphrase-file", str(folder / "passphrase.txt"),
         "-o", str(folder / "key.age"),
     )  # fmt: skip
+    assert "passphrase" in printed
+    assert "keeper" not in printed  # that is for shares
     return ("--key", str(folder / "key.age"), "--passphrase-file", str(folder / "passphrase.txt"))
 
 
@@ -77,6 +79,8 @@ def test_a_backup_is_checked_with_its_key_and_without(
     unknown = office.run(None, "backup-verify", str(other))
     assert (unknown.code, unknown.err) == (2, "")
     assert "knows no such file" in unknown.out
+    elsewhere = Office(tmp_path / "elsewhere")
+    told(elsewhere.run(None, "backup-verify", str(made)), 1, "backup_not_known_here")
     told(office.run(None, "backup-verify", str(other), *key), 1, "backup_damaged")
     other.write_bytes(b"age-encryption.org/v2\n")
     told(office.run(None, "backup-verify", str(other)), 3, "backup_not_one")
@@ -110,8 +114,9 @@ def test_what_is_there_is_not_overwritten(
 
 
 def test_nothing_waits_for_a_decision_without_a_restore(office: Office) -> None:
-    assert office.done(None, "restored") == ""
-    assert office.done("clerk", "restored", "--department", POLICE) == ""
+    nothing = "没有待决事项。\nNothing waits for a decision."
+    assert office.done(None, "restored") == nothing
+    assert office.done("clerk", "restored", "--department", POLICE) == nothing
     told(office.run("custodian", "reissue", POLICE), 1, "reissue_how")
     told(office.run("custodian", "reissue", POLICE, "--keep", "--revoke", "x"), 1, "reissue_how")
     told(office.run("custodian", "reissue", POLICE, "--keep"), 1, "nothing_to_reissue")

@@ -339,6 +339,20 @@ def test_a_full_disk_leaves_the_last_snapshot(tmp_path: Path) -> None:
     assert path.read_bytes() == b"old"
 
 
+def test_only_the_owner_reads_a_chains_files(directory: Path) -> None:
+    directory.mkdir(mode=0o755)
+    left = directory / "state.json.new"
+    left.touch(0o644)  # by a crash
+    before = os.umask(0o022)
+    try:
+        with EmbeddedChain(directory):
+            modes = {path.name: path.stat().st_mode & 0o777 for path in directory.glob("*.*")}
+    finally:
+        os.umask(before)
+    written = ("chain.json", "endpoint.json", "node.pid", "state.json")
+    assert {name: modes[name] for name in written} == dict.fromkeys(written, 0o600)
+
+
 @pytest.mark.parametrize("content", [None, "", "[]", '{"port": 1}'])
 def test_an_unknown_endpoint_is_an_error_with_a_sentence(
     tmp_path: Path, content: str | None

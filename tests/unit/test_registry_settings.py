@@ -72,3 +72,22 @@ def test_a_passphrase_must_be_there_and_long(tmp_path: Path) -> None:
     short = load_settings(directory=tmp_path, origin=ORIGIN, passphrase="short")
     with pytest.raises(SettingsError, match="passphrase_short"):
         short.read_passphrase()
+
+
+@pytest.mark.parametrize(
+    ("urls", "again"),
+    [
+        ("http://a.example:8545,http://a.example:8545", 2),
+        ("https://a.example/key,https://b.example/key,https://A.example:443/key/", 3),
+    ],
+)
+def test_a_node_counts_once(tmp_path: Path, urls: str, again: int) -> None:
+    with pytest.raises(SettingsError, match="rpc_urls_repeated") as caught:
+        load_settings(directory=tmp_path, origin=ORIGIN, rpc_urls=urls)
+    assert caught.value.details == {"first": 1, "again": again}
+    assert "example" not in str(caught.value)  # an address may hold a credential
+
+
+def test_nodes_of_one_host_are_told_apart(tmp_path: Path) -> None:
+    urls = "https://a.example/one,https://a.example/two,https://a.example:8545/one"
+    assert len(load_settings(directory=tmp_path, origin=ORIGIN, rpc_urls=urls).nodes) == 3
