@@ -108,6 +108,7 @@ class Database:
                 {
                     "connect_timeout": _CONNECT_SECONDS,
                     "application_name": "ecert-registry",
+                    "client_encoding": "utf8",
                     "options": " ".join(f"-c {k}={v}" for k, v in _SERVER_OPTIONS.items()),
                     **_KEEPALIVES,
                 },

@@ -4,8 +4,10 @@ Every step finds what an interrupted run left and goes on from there.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
+import sqlalchemy as sa
 from sqlmodel import Session, select
 
 from ecert.errors import UnavailableError
@@ -22,7 +24,8 @@ from registry.context import Context, Contracts
 from registry.database import Database
 from registry.departments.keys import KeyService
 from registry.departments.models import AccountPurpose, KeyPurpose, KeystoreHeader
-from registry.migrations import upgrade
+from registry.errors import ReconciliationError, SettingsError
+from registry.migrations import revision_of, upgrade
 from registry.outbox.checkpoints import keep_checkpoint
 from registry.outbox.models import ChainDeployment
 from registry.outbox.sight import Settlement
@@ -74,45 +77,66 @@ def set_up(
         report: Told each contract's name when it is on the chain.
 
     Raises:
-        SettingsError: ``passphrase_missing``.
+        SettingsError: ``passphrase_missing``, ``database_encoding``, ``database_not_empty``.
+        ReconciliationError: ``database_of_another_chain``.
         KeystoreError: ``passphrase_wrong`` when the directory holds another registry.
         ChainRejectedError: The contracts cannot be deployed.
         UnavailableError: Chain or database do not answer.
     """
     database = Database(settings.url)
-    upgrade(database)
-    with database.transaction() as session:
-        keystore = _keystore(session, settings.read_passphrase(), cost)
-        keys = KeyService(session, keystore)
-        deployer = keys.local_account(keys.own_account(None, AccountPurpose.DEPLOYER))
-        council = keys.own_account(None, AccountPurpose.COUNCIL).address
-        _registry_keys(keys)
-    sender = Sender(RpcPool(urls, chain_id))
+    with ExitStack() as opened:
+        opened.callback(database.dispose)
+        _require_fit(database)
+        upgrade(database)
+        with database.transaction() as session:
+            keystore = _keystore(session, settings.read_passphrase(), cost)
+            keys = KeyService(session, keystore)
+            deployer = keys.local_account(keys.own_account(None, AccountPurpose.DEPLOYER))
+            council = keys.own_account(None, AccountPurpose.COUNCIL).address
+            _registry_keys(keys)
+        sender = Sender(RpcPool(urls, chain_id))
+        with database.reading() as session:
+            row = session.get(ChainDeployment, 1)
+        if row is None:
+            genesis = sender.header(0)
+            if genesis is None:
+                raise UnavailableError("rpc_block_absent", block=0)
+            made = deploy(
+                sender, deployer, council=council, delay=settings.council_delay, report=report
+            )
+            row = ChainDeployment(
+                chain_id=chain_id,
+                genesis_hash=genesis.hash,
+                engine=engine,
+                council_delay=settings.council_delay,
+                record=made.to_json(),
+            )
+        elif row.chain_id != chain_id:
+            raise ReconciliationError(
+                "database_of_another_chain", found=row.chain_id, expected=chain_id
+            )
+        final = settlement.settle()
+        with database.transaction() as session:
+            row = session.merge(row)
+            watch = watch or ClockWatch()
+            context = Context(settings, Catalogue.load(), keystore, Contracts.of(row), clock, watch)
+            keep_checkpoint(session, context, final)
+        registry = Registry(settings, database, context)
+        operator, token = _operator(registry)
+        opened.pop_all()
+        return SetUp(registry, operator, token)
+
+
+def _require_fit(database: Database) -> None:
+    """Refuse a server's database that is not in UTF-8, or is somebody else's."""
     with database.reading() as session:
-        row = session.get(ChainDeployment, 1)
-    if row is None:
-        genesis = sender.header(0)
-        if genesis is None:
-            raise UnavailableError("rpc_block_absent", block=0)
-        made = deploy(
-            sender, deployer, council=council, delay=settings.council_delay, report=report
-        )
-        row = ChainDeployment(
-            chain_id=chain_id,
-            genesis_hash=genesis.hash,
-            engine=engine,
-            council_delay=settings.council_delay,
-            record=made.to_json(),
-        )
-    final = settlement.settle()
-    with database.transaction() as session:
-        row = session.merge(row)
-        watch = watch or ClockWatch()
-        context = Context(settings, Catalogue.load(), keystore, Contracts.of(row), clock, watch)
-        keep_checkpoint(session, context, final)
-    registry = Registry(settings, database, context)
-    operator, token = _operator(registry)
-    return SetUp(registry, operator, token)
+        connection = session.connection()
+        if database.is_server:
+            found = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+            if found != "UTF8":
+                raise SettingsError("database_encoding", found=found)
+        if revision_of(connection) is None and sa.inspect(connection).get_table_names():
+            raise SettingsError("database_not_empty")
 
 
 def _keystore(session: Session, passphrase: str, cost: Cost | None) -> Keystore:

@@ -46,11 +46,12 @@ class Postgres:
         """Whether it may be killed."""
         return self._server is not None
 
-    def new_database(self) -> str:
+    def new_database(self, encoding: str = "UTF8") -> str:
         """Make an empty database and return its URL."""
         self._made += 1
         name = f"ecert_{os.getpid()}_{self._made}"
-        self._execute(f'CREATE DATABASE "{name}"')
+        options = f"TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'"
+        self._execute(f'CREATE DATABASE "{name}" {options}')
         return sa.make_url(self._url).set(database=name).render_as_string(hide_password=False)
 
     def copy(self, url: str) -> str:

@@ -19,11 +19,14 @@ from ecert.trust import TrustStore
 from registry.application import Registry
 from registry.cli import backup, departments, documents
 from registry.cli.session import CHAIN, Options, acting, keep_settings, opened, settings
-from registry.database import Database
+from registry.database import Database, without_password
 from registry.errors import SettingsError
+from registry.settings import Settings
 from registry.trust import issue_trust
 
 TRUST = "trust.json"
+FIXED = ("origin", "environment", "council_delay", "database_url")
+"""Choices that cannot be made again."""
 
 app = typer.Typer(
     help="Issue certificates and anchor them on the chain. 签发证照并登记上链。",
@@ -90,6 +93,7 @@ def init(
         batch_seconds=batch_seconds,
     )
     chosen.read_passphrase()
+    _require_same(chosen)
     _make_directory(Options.directory)
     from registry.cli.running import set_up_registry  # noqa: PLC0415  # see above
 
@@ -101,6 +105,24 @@ def init(
     print(f"信任文件 trust file: {Options.directory / TRUST}")
     if made.token is not None:
         print(f"运营者令牌，仅显示一次 operator's token, shown this once:\n{made.token}")
+
+
+def _require_same(chosen: Settings) -> None:
+    """Refuse other choices for a registry that is there: documents and contracts hold them."""
+    if not (Options.directory / TRUST).exists():
+        return
+    there = settings()
+    names = [name for name in FIXED if _said(there, name) != _said(chosen, name)]
+    if names:
+        raise SettingsError(
+            "registry_is_set_up", directory=Options.directory, names=", ".join(names)
+        )
+
+
+def _said(found: Settings, name: str) -> object:
+    if name == "database_url" and found.database_url is not None:
+        return without_password(found.database_url.get_secret_value())
+    return getattr(found, name)
 
 
 @app.command()

@@ -8,7 +8,8 @@ from registry_world import table
 
 from ecert.report import Verdict
 from tests.databases import Postgres
-from tests.integration.office_world import KIND, POLICE, running_office, wait_for
+from tests.fakes.console import Done
+from tests.integration.office_world import KIND, POLICE, Office, running_office, told, wait_for
 
 
 def test_a_registry_lives_on_a_server(postgres: Postgres, anvil: Path, tmp_path: Path) -> None:
@@ -51,3 +52,25 @@ def test_a_registry_lives_on_a_server(postgres: Postgres, anvil: Path, tmp_path:
         assert "audit_root_missing" in found.out
     alone = office.run(None, "audit", "--chain")
     assert (alone.code, alone.err.split()[0]) == (2, "rpc_unreachable")
+
+
+def test_a_database_that_is_anothers_is_refused(postgres: Postgres, tmp_path: Path) -> None:
+    def init(name: str, url: str, *more: str) -> Done:
+        office = Office(tmp_path / name)
+        return office.run(None, "init", "--origin", "https://a.example", "--database", url, *more)
+
+    url = postgres.new_database()
+    assert init("first", url).code == 0
+    told(init("second", url), 1, "database_of_another_chain")
+    assert not (tmp_path / "second" / "trust.json").exists()
+    for change in (("--council-delay", "9"), ("--database", postgres.new_database())):
+        told(init("first", url, *change), 1, "registry_is_set_up")
+    assert init("first", url).code == 0
+
+    full = postgres.new_database()
+    engine = sa.create_engine(sa.make_url(full).set(drivername="postgresql+psycopg"))
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE theirs (id integer)"))
+    engine.dispose()
+    told(init("third", full), 1, "database_not_empty")
+    told(init("fourth", postgres.new_database("SQL_ASCII")), 1, "database_encoding")
