@@ -4,6 +4,7 @@ from sqlmodel import Session
 
 from ecert.chain.node import Header
 from ecert.checkpoint import Checkpoint
+from ecert.errors import UnavailableError
 from ecert.fields import time_text
 from registry.access.actor import Actor
 from registry.access.models import Role
@@ -13,6 +14,9 @@ from registry.departments.keys import KeyService
 from registry.departments.models import KeyPurpose
 from registry.errors import NotFoundError
 from registry.outbox.models import ChainCheckpoint
+
+_BLOCKS_AT_ONCE = 10_000
+_BLOCKS_A_SECOND = 100
 
 
 def signing_time(session: Session, context: Context) -> int:
@@ -30,10 +34,16 @@ def keep_checkpoint(session: Session, context: Context, block: Header) -> ChainC
 
     Raises:
         ClockError: The clock is plainly wrong.
+        UnavailableError: ``chain_height_absurd``: no chain makes so many blocks in the time. Kept,
+            the word of a node that lies would keep the worker from the chain for ever.
     """
     row = session.get(ChainCheckpoint, 1, with_for_update=True)
     if row is not None and row.number > block.number:
         return row
+    if row is not None:
+        passed = max(0, context.clock() - row.time)
+        if block.number > row.number + _BLOCKS_AT_ONCE + _BLOCKS_A_SECOND * passed:
+            raise UnavailableError("chain_height_absurd", block=block.number, final=row.number)
     # A block's time may run ahead of this clock: verifiers take the later of both.
     now = context.watch.check(context.clock(), signed=None if row is None else row.time)
     checkpoint = Checkpoint(

@@ -12,7 +12,9 @@ import pytest
 from registry_world import DEPARTMENT, RegistryWorld
 from sqlmodel import select
 
+from ecert.chain.node import Header
 from ecert.checkpoint import Checkpoint
+from ecert.errors import UnavailableError
 from ecert.report import Verdict
 from networks.embedded import EmbeddedChain
 from registry.access.models import Role
@@ -26,6 +28,7 @@ from registry.departments.models import (
 )
 from registry.documents.models import ArtefactForm, DocumentRecord, DocumentState
 from registry.documents.signing import sign_approved
+from registry.outbox.checkpoints import keep_checkpoint
 from registry.outbox.models import Purpose, Transaction, TransactionState
 from registry.outbox.worker import Worker
 from tests.databases import NewDatabase
@@ -278,6 +281,20 @@ def test_what_was_refused_until_its_key_had_ended_is_signed_anew(
     world.worker.drain(seconds=60)
     for row in world.documents(job):
         assert {world.verdict(artefact) for artefact in world.artefacts(row.id)} == {Verdict.VALID}
+
+
+def test_a_height_that_no_chain_reaches_is_not_kept(make: Callable[..., RegistryWorld]) -> None:
+    """Else the word of one node, while the others are away, would end the work for good."""
+    world = make()
+    world.worker.drain(seconds=30)
+    block = Header(1 << 62, bytes(32), bytes(32), 0)
+    with (
+        pytest.raises(UnavailableError, match="chain_height_absurd"),
+        world.registry.transaction() as services,
+    ):
+        keep_checkpoint(services.session, world.registry.context, block)
+    with world.registry.reading() as services:
+        assert services.outbox.checkpoint().number < 1000
 
 
 def test_a_second_worker_does_no_harm(make: Callable[..., RegistryWorld]) -> None:
