@@ -36,8 +36,10 @@ contracts: setup  ## compile the contracts and write ecert/chain/artifacts
 lock: $(STAMP)/dev  ## write the lock files anew from pyproject.toml
 	$(call compile,-o requirements/run.lock)
 	$(call compile,--extra dev -o requirements/dev.lock)
-compile = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
-	--no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml requirements/build.in $(1)
+	$(call compile-only,requirements/network.in -o requirements/network.lock)
+compile-only = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-annotate --no-emit-index-url --no-emit-find-links $(1)
+compile = $(call compile-only,pyproject.toml requirements/build.in $(1))
 
 clean:
 	rm -rf build $(VENV) node_modules benchmarks/peers/node_modules
