@@ -131,6 +131,19 @@ class OfficerService:
             officer.disabled_at = self._clock()
             self._audit.record(actor, "officer.disable", officer.id, department=officer.department)
 
+    def recover(self) -> str:
+        """Return a new token of the first operator, whose old one ends: nobody has it any more.
+
+        For the command line, where whoever has the database and the key store's passphrase can do
+        anything already.
+        """
+        operators = self._operators()
+        chosen = next((row for row in operators if row.disabled_at is None), operators[0])
+        chosen.disabled_at = None
+        secret, chosen.token_hash = _new_secret()
+        self._audit.record(None, "officer.recover", chosen.id)
+        return f"{chosen.id}.{secret}"
+
     def start_afresh(self) -> str:
         """End every token, for nobody knows which are still good; return an operator's new one."""
         officers = self._session.exec(select(Officer).order_by(col(Officer.id))).all()
@@ -138,9 +151,8 @@ class OfficerService:
         for officer in officers:
             secret, officer.token_hash = _new_secret()
             tokens[officer.id] = f"{officer.id}.{secret}"
-        operators = [row for row in officers if Role.OPERATOR.value in row.roles]
-        enabled = [row for row in operators if row.disabled_at is None]
-        chosen = (enabled or operators)[0]
+        operators = self._operators()
+        chosen = next((row for row in operators if row.disabled_at is None), operators[0])
         chosen.disabled_at = None  # somebody has to let the others in
         self._audit.record(None, "officer.renew", chosen.id, ended=len(officers))
         return tokens[chosen.id]
@@ -153,6 +165,10 @@ class OfficerService:
         """
         actor.require(Role.OPERATOR)
         return self._session.exec(select(Officer).order_by(col(Officer.id))).all()
+
+    def _operators(self) -> list[Officer]:
+        officers = self._session.exec(select(Officer).order_by(col(Officer.created_at), Officer.id))
+        return [row for row in officers if Role.OPERATOR.value in row.roles]
 
     def _get(self, officer_id: str) -> Officer:
         officer = self._session.get(Officer, officer_id)

@@ -142,3 +142,11 @@ def disable_officer(officer: Annotated[str, typer.Argument(help="Their id. 编�
     with acting() as (services, actor):
         services.officers.disable(actor, officer)
     print(f"已停用 disabled: {officer}")
+
+
+@officers.command("recover")
+def recover_operator() -> None:
+    """Give the first operator a new token where all were lost; needs the passphrase. 找回令牌。"""
+    with opened() as registry, registry.transaction() as services:
+        token = services.officers.recover()
+    print(token)

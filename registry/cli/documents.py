@@ -1,6 +1,7 @@
 """Importing, approving, handing out and withdrawing documents."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,10 @@ from registry.paper import render_pdf
 
 app = typer.Typer()
 _ID = typer.Argument(help="The document's id. 证照编号。")
+_WITHDRAWN = {
+    Status.REVOKED: "注意：此证照已撤销，核验不会通过。Note: it is revoked and will not verify.",
+    Status.SUSPENDED: "注意：此证照已暂停，核验不会通过。Note: suspended; it will not verify.",
+}
 _REASON = typer.Option(help="Kept here, not on the chain. 原因（不上链）。")
 
 
@@ -170,14 +175,18 @@ def export(
     if output.name.endswith(SUFFIX):
         with acting() as (services, actor):
             data = document_file(services, actor, document)
+            status = services.documents.get(actor, document).status
     elif output.suffix == ".pdf":
         with acting() as (services, actor):
             paper = paper_input(services, actor, document)
+            status = services.documents.get(actor, document).status
         data = render_pdf(paper)
     else:
         raise RequestError("output_type_unknown", path=str(output))
     write_file(output, data)  # personal data: for its owner, who may let others read it
     print(output)
+    if status != Status.VALID:
+        print(_WITHDRAWN[Status(status)], file=sys.stderr)
 
 
 @app.command()

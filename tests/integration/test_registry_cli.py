@@ -144,6 +144,15 @@ def test_a_token_is_renewed_and_ended(office: Office) -> None:
     told(office.run("operator", "officer", "disable", "0" * 32), 1, "officer_unknown")
 
 
+def test_an_operator_whose_token_was_lost_gets_a_new_one(office: Office) -> None:
+    lost = office.tokens["operator"]
+    office.tokens["operator"] = office.done(None, "officer", "recover")
+    assert office.tokens["operator"].partition(".")[0] == lost.partition(".")[0]
+    told(office.run(lost, "officer", "list"), 1, "credential_invalid")
+    office.done("operator", "officer", "list")
+    assert "intact" in office.done(None, "audit")
+
+
 def test_only_an_operator_says_that_the_clock_is_right(office: Office) -> None:
     told(office.run("custodian", "accept-clock"), 1, "role_missing")
     assert re.search(r"accepted: 20\d\d-\d\d-\d\dT", office.done("operator", "accept-clock"))
@@ -305,6 +314,8 @@ def test_a_document_is_suspended_reinstated_and_revoked(
     done = office.run("approver", "suspend", anchored[3], "--reason", "")
     told(done, 1, "reason_invalid")
     told(office.run("clerk", "claim-code", document), 1, "document_not_valid")
+    handed = office.run("clerk", "export", document, "-o", str(path))
+    assert (handed.code, "it is revoked" in handed.err) == (0, True)
 
 
 def test_states_are_counted_and_listed(office: Office, anchored: list[str]) -> None:
