@@ -69,6 +69,12 @@ MAX_RPC_BYTES = 16 * MIB
 MAX_LOGS_BYTES = 64 * MIB
 """One range of the contracts' events, as a JSON-RPC node answers it; a full block fits."""
 
+MAX_PROOF_NODES = 4_096
+"""Trie nodes that prove what the contracts hold about one document."""
+
+MAX_PROOF_WORDS = 1_024
+"""Storage words of one contract that are proved for one document; nodes answer no more at once."""
+
 MAX_TREE_SIZE = 1 << 20
 """Leaves in one Merkle tree."""
 

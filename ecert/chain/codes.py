@@ -1,8 +1,10 @@
 """Codes as the contracts hold them: bytes that nobody has checked."""
 
-from ecert.encoding import code_text
+from ecert.encoding import code_bytes, code_text
 from ecert.errors import MalformedError
-from ecert.fields import hex_text
+from ecert.fields import hex_bytes, hex_text
+
+_WIDTH = 20
 
 
 def department_text(code: bytes) -> str:
@@ -16,3 +18,12 @@ def department_text(code: bytes) -> str:
         return code_text(code)
     except MalformedError:
         return hex_text(code)
+
+
+def department_bytes(text: str) -> bytes:
+    """Return the code that ``department_text`` gave ``text`` for.
+
+    Raises:
+        MalformedError: ``text_not_ascii_code``.
+    """
+    return hex_bytes(text, _WIDTH) or code_bytes(text, _WIDTH, where="department")

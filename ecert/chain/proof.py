@@ -1,23 +1,23 @@
 """Storage proofs: what a state root commits to (EIP-1186; Ethereum Yellow Paper, appendix D).
 
 A Merkle-Patricia trie is walked from its root along the hash of the key; each node's hash is the
-one that the node above names. A proof shows a value, or that there is none.
+one that the node above names. A proof shows a value, or that there is none. Walking and decoding
+are the libraries' (``trie``, ``rlp``); what is added here is that everything is bounded, that
+whatever goes wrong is one error, and that no node is given which no walk reads. The libraries take
+a tenth of a second to load; the first proof loads them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Union
 
 from eth_hash.auto import keccak
 
+from ecert import limits
 from ecert.errors import ProofError
 
-MAX_NODE_BYTES = 2_048
-"""One node: sixteen children of 33 bytes, or a leaf."""
-_EMPTY_ROOT = bytes.fromhex("56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421")
-"""Keccak-256 of the RLP of an empty string: the root of an empty trie."""
-
-Item = Union[bytes, list["Item"]]  # noqa: UP007 - "|" cannot name a class to come
+MAX_NODE_BYTES = 1_024
+"""One node: sixteen children of 33 bytes, or a leaf with an account of at most 110."""
+_WORD = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,125 +33,127 @@ class Account:
     code_hash: bytes
 
 
+class _Nodes(dict[bytes, bytes]):
+    """Nodes by hash that remember which of them were read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: set[bytes] = set()
+
+    def __getitem__(self, key: bytes) -> bytes:
+        node = super().__getitem__(key)
+        self.read.add(key)
+        return node
+
+
+class ProofNodes:
+    """The nodes that prove accounts and words of one state, or of several.
+
+    Args:
+        nodes: The nodes' encodings, each once, in any order.
+
+    Raises:
+        ProofError: ``state_proof_invalid``: too many, one too large, or the same one twice; so from
+            all methods.
+    """
+
+    def __init__(self, nodes: Iterable[bytes]) -> None:
+        self._nodes = _Nodes()
+        for node in nodes:
+            if len(node) > MAX_NODE_BYTES:
+                raise _invalid("size")
+            if len(self._nodes) == limits.MAX_PROOF_NODES:
+                raise _invalid("count")
+            name = keccak(node)
+            if name in self._nodes:
+                raise _invalid("twice")
+            self._nodes[name] = node
+
+    def account(self, state_root: bytes, address: bytes) -> Account:
+        """Return the account at ``address``; that there is none is an error."""
+        match _decode(self._value(state_root, address), "account"):
+            case [bytes(), bytes(), bytes(storage_root), bytes(code_hash)] if (
+                len(storage_root) == len(code_hash) == _WORD
+            ):
+                return Account(storage_root, code_hash)
+            case _:
+                raise _invalid("account")
+
+    def word(self, storage_root: bytes, slot: int) -> bytes:
+        """Return the storage word at ``slot``; zeros where it is proved that none is kept."""
+        value = self._value(storage_root, slot.to_bytes(_WORD))
+        if not value:
+            return bytes(_WORD)
+        word = _decode(value, "word")
+        # A word is kept without its leading zeros, and not at all if it is nothing else.
+        if not isinstance(word, bytes) or not 0 < len(word) <= _WORD or word[0] == 0:
+            raise _invalid("word")
+        return word.rjust(_WORD, b"\0")
+
+    def used(self) -> tuple[bytes, ...]:
+        """Return the nodes that were read, in the order in which they were given."""
+        return tuple(node for name, node in self._nodes.items() if name in self._nodes.read)
+
+    def require_all_used(self) -> None:
+        """Refuse nodes that nothing read."""
+        if len(self._nodes.read) != len(self._nodes):
+            raise _invalid("surplus")
+
+    def _value(self, root: bytes, key: bytes) -> bytes:
+        """Return what the trie holds under ``key``; nothing where it holds nothing."""
+        if len(root) != _WORD:
+            raise _invalid("root")
+        if root in self._nodes:  # the library looks for no node of an empty trie
+            self._nodes.read.add(root)
+        from trie.hexary import HexaryTrie  # noqa: PLC0415  # see above
+
+        try:
+            value: object = HexaryTrie(self._nodes, root_hash=root).get(keccak(key))
+        except Exception as error:
+            # The nodes are a stranger's, and the library's errors for a node of another shape than
+            # a trie's are of many kinds, KeyError and TypeError among them.
+            raise _invalid("node") from error
+        if not isinstance(value, bytes):
+            raise _invalid("value")
+        return value
+
+
 def prove_account(state_root: bytes, address: bytes, nodes: Sequence[bytes]) -> Account:
-    """Return an account from a proof that leads to ``state_root``.
+    """Return an account from a proof of it alone that leads to ``state_root``.
 
     Raises:
         ProofError: ``state_proof_invalid``, also where it proves that there is no such account.
     """
-    value = _value(state_root, address, nodes)
-    account = [] if value is None else _decode(value)
-    match account:
-        case [bytes(), bytes(), bytes(storage_root), bytes(code_hash)]:
-            return Account(storage_root, code_hash)
-        case _:
-            raise _invalid("account")
+    proof = ProofNodes(nodes)
+    account = proof.account(state_root, address)
+    proof.require_all_used()
+    return account
 
 
 def prove_slot(storage_root: bytes, slot: int, nodes: Sequence[bytes]) -> bytes:
-    """Return a storage word from a proof that leads to ``storage_root``; zeros where none is kept.
+    """Return a storage word from a proof of it alone that leads to ``storage_root``.
 
     Raises:
         ProofError: ``state_proof_invalid``.
     """
-    value = _value(storage_root, slot.to_bytes(32), nodes)
-    word = b"" if value is None else _decode(value)
-    if not isinstance(word, bytes) or len(word) > 32:
-        raise _invalid("word")
-    return word.rjust(32, b"\0")
+    proof = ProofNodes(nodes)
+    word = proof.word(storage_root, slot)
+    proof.require_all_used()
+    return word
 
 
-def _value(root: bytes, key: bytes, nodes: Sequence[bytes]) -> bytes | None:
-    """Return what the trie holds under ``key``, or None where it holds nothing."""
-    if root == _EMPTY_ROOT:
-        return None
-    path = keccak(key).hex()
-    remaining = iter(nodes)
-    child: Item = root
-    value: bytes | None = None
-    while child:
-        node = child if isinstance(child, list) else _node(child, next(remaining, b""))
-        if len(node) == 17:
-            if not path:
-                raise _invalid("path")
-            child, path = node[int(path[0], 16)], path[1:]
-            continue
-        part, is_leaf = _path(node)
-        if not path.startswith(part):
-            break
-        child, path = node[1], path[len(part) :]
-        if is_leaf:
-            value = _leaf(child, path)
-            break
-    if next(remaining, None) is not None:
-        raise _invalid("surplus")
-    return value
-
-
-def _node(expected: bytes, encoded: bytes) -> list[Item]:
-    if len(encoded) > MAX_NODE_BYTES or keccak(encoded) != expected:
-        raise _invalid("hash")
-    node = _decode(encoded)
-    if not isinstance(node, list):
-        raise _invalid("node")
-    return node
-
-
-def _path(node: list[Item]) -> tuple[str, bool]:
-    """Return the nibbles of a leaf or extension, and whether it is a leaf (appendix C)."""
-    if len(node) != 2 or not isinstance(node[0], bytes) or not node[0]:
-        raise _invalid("node")
-    nibbles = node[0].hex()
-    flag = int(nibbles[0], 16)
-    if flag > 3 or (not flag & 1 and nibbles[1] != "0"):
-        raise _invalid("node")
-    return nibbles[1 if flag & 1 else 2 :], flag >= 2
-
-
-def _leaf(value: Item, rest: str) -> bytes | None:
-    if rest:  # a leaf's path is a whole one, so that this cannot be
-        raise _invalid("path")
-    if not isinstance(value, bytes):
-        raise _invalid("leaf")
-    return value
-
-
-def _decode(data: bytes) -> Item:
+def _decode(data: bytes, what: str) -> object:
     """Decode RLP, canonical only (Yellow Paper, appendix B)."""
+    import rlp  # noqa: PLC0415  # see above
+
     try:
-        item, end = _item(data, 0)
-    except (IndexError, RecursionError) as error:
-        raise _invalid("rlp") from error
-    if end != len(data):
-        raise _invalid("rlp")
+        item: object = rlp.decode(data, strict=True)
+        canonical = rlp.encode(item) == data
+    except (rlp.DecodingError, RecursionError) as error:
+        raise _invalid(what) from error
+    if not canonical:
+        raise _invalid(what)
     return item
-
-
-def _item(data: bytes, at: int) -> tuple[Item, int]:
-    first = data[at]
-    if first < 0x80:
-        return data[at : at + 1], at + 1
-    is_list = first >= 0xC0
-    short = first - (0xC0 if is_list else 0x80)
-    start, length = at + 1, short
-    if short > 55:
-        start += short - 55
-        digits = data[at + 1 : start]
-        length = int.from_bytes(digits)
-        if digits[0] == 0 or length <= 55:
-            raise _invalid("rlp")
-    end = start + length
-    if end > len(data):
-        raise _invalid("rlp")
-    if not is_list:
-        if length == 1 and data[start] < 0x80:
-            raise _invalid("rlp")
-        return data[start:end], end
-    items: list[Item] = []
-    while start < end:
-        item, start = _item(data[:end], start)
-        items.append(item)
-    return items, end
 
 
 def _invalid(reason: str) -> ProofError:

@@ -2,7 +2,7 @@
 
 A node may answer anything. What is read here is at least possible: histories in order, nothing from
 after the answering block, a lineage that is one. Whether it is true is another question, and the
-answer's basis says so.
+answer's basis says so. What storage proofs show (``ecert.chain.stored``) is read by the same rules.
 """
 
 from collections.abc import Sequence
@@ -91,6 +91,15 @@ def read(data: bytes, query: Query) -> Inspection:
         MalformedError: ``abi_malformed``, or ``chain_record_impossible`` naming the record.
     """
     (values,) = decode((FACTS,), data)
+    return inspection(values, query)
+
+
+def inspection(values: tuple[Any, ...], query: Query) -> Inspection:
+    """Read the answer to ``query`` from its values, which are of the types in ``FACTS``.
+
+    Raises:
+        MalformedError: ``chain_record_impossible`` naming the record.
+    """
     chain_id, block, time = values[0:3]
     _require(chain_id > 0 and block > 0 and 0 < time <= MAX_TIME, "block")
     anchor = _anchor(values[3:6], block, time)

@@ -46,7 +46,7 @@ class PreparedTx:
         """
         if len(raw) > MAX_RAW_BYTES:
             raise MalformedError("chain_transaction_malformed")
-        import rlp  # type: ignore[import-untyped]  # noqa: PLC0415  # see above
+        import rlp  # noqa: PLC0415  # see above
 
         try:
             nonce, _, gas, to, _, data, _, _, _ = rlp.decode(raw)

@@ -339,10 +339,10 @@ def test_indices_are_complete() -> None:
     decisions = page("docs/adr/README.md")
     names = [path.name for path in sorted((ROOT / "docs/adr").glob("0*.md"))]
     assert decisions.links == names
-    for number, name in enumerate(names, 1):
+    assert len({name[:4] for name in names}) == len(names)
+    for name in names:
         text = page(f"docs/adr/{name}").text
-        assert text.startswith(f"# {number}. ")
-        assert name.startswith(f"{number:04}-")
+        assert text.startswith(f"# {int(name[:4])}. ")
         for part in ("Decision", "Why", "Cost"):
             assert f"**{part}.**" in text, name
 
