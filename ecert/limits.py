@@ -75,6 +75,18 @@ MAX_PROOF_NODES = 4_096
 MAX_PROOF_WORDS = 1_024
 """Storage words of one contract that are proved for one document; nodes answer no more at once."""
 
+MAX_VALIDATORS = 128
+"""Validators of a network, and seals in a header."""
+
+MAX_HEADER_BYTES = 16 * KIB
+"""A block's header: 833 bytes with four validators, some 12 KiB with the most."""
+
+MAX_HANDOVERS = 64
+"""Changes of the set of validators between a certain block and one that is proved from it."""
+
+MAX_SCANNED_HEADERS = 1 << 18
+"""Headers asked for to find the votes behind such changes: several epochs of 30,000 blocks."""
+
 MAX_TREE_SIZE = 1 << 20
 """Leaves in one Merkle tree."""
 

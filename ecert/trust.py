@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from ecert import envelope, limits
+from ecert.encoding import b64url_decode, b64url_encode
 from ecert.errors import MalformedError, TrustError
 from ecert.fields import Fields, hex_text, time_text
 from ecert.kinds.catalogue import Catalogue
@@ -19,6 +20,14 @@ from ecert.signing import PublicKey, Signer
 PURPOSE = "trust"
 ENGINES = ("anvil", "quorum", "besu")
 MAX_KEYS = 32
+MAX_HISTORY = 256
+"""Earlier checkpoints in one file."""
+MAX_AUTHORITIES = 16
+"""Certificates of timestamp authorities in one file."""
+MAX_CERTIFICATE_BYTES = 8 * limits.KIB
+"""One such certificate."""
+EPOCH_LENGTH = 30_000
+"""Blocks of an epoch in both engines, where a network's makers chose nothing else."""
 
 Engine = Literal["anvil", "quorum", "besu"]
 
@@ -33,7 +42,15 @@ class Contract:
 
 @dataclass(frozen=True, slots=True)
 class PinnedBlock:
-    """A block that is certain: where replaying the chain may start from."""
+    """A block that is certain: where replaying the chain may start from.
+
+    Attributes:
+        number: Its number.
+        hash: Its hash, 32 bytes.
+        state_root: The root of the state after it, 32 bytes.
+        validators: Who seals blocks at its height, addresses of 20 bytes; none on an embedded
+            chain.
+    """
 
     number: int
     hash: bytes
@@ -58,6 +75,10 @@ class TrustFile:
         contracts: ``departments``, ``anchors``, ``statuses``, ``view``.
         catalogue_hash: SHA-256 of the catalogue of kinds.
         registries: Origins that serve receipts and checkpoints; discovery only.
+        history: The checkpoints of earlier versions, oldest first: a block before the checkpoint
+            is proved from the nearest of them.
+        timestamp_authorities: Certificates (X.509, DER) of who signs timestamps (RFC 3161).
+        epoch_length: Blocks after which validators' votes lapse; None on an embedded chain.
     """
 
     version: int
@@ -72,13 +93,33 @@ class TrustFile:
     contracts: Mapping[str, Contract]
     catalogue_hash: bytes
     registries: tuple[str, ...] = ()
+    history: tuple[PinnedBlock, ...] = ()
+    timestamp_authorities: tuple[bytes, ...] = ()
+    epoch_length: int | None = None
+
+    @property
+    def pins(self) -> tuple[PinnedBlock, ...]:
+        """All blocks that are certain, oldest first."""
+        return (*self.history, self.checkpoint)
 
     def sign(self, signers: Sequence[Signer]) -> bytes:
         """Return the signed file as JSON text."""
-        return envelope.seal(PURPOSE, self._to_json(), signers)
+        return envelope.seal(PURPOSE, self.to_json(), signers)
 
-    def _to_json(self) -> dict[str, Any]:
-        return {
+    def to_json(self) -> dict[str, Any]:
+        """Return the content to be signed.
+
+        What is optional and empty is left out: programs that do not know it read the rest.
+        """
+        optional: dict[str, Any] = {}
+        if self.history:
+            optional["history"] = [_pin_json(block) for block in self.history]
+        if self.timestamp_authorities:
+            found = [b64url_encode(der) for der in self.timestamp_authorities]
+            optional["timestamp_authorities"] = found
+        if self.epoch_length is not None:
+            optional["epoch_length"] = self.epoch_length
+        return optional | {
             "version": self.version,
             "expires": self.expires,
             "council": [key.jwk for key in self.council],
@@ -87,12 +128,7 @@ class TrustFile:
             "genesis_hash": hex_text(self.genesis_hash),
             "engine": self.engine,
             "operators": [key.jwk for key in self.operators],
-            "checkpoint": {
-                "number": self.checkpoint.number,
-                "hash": hex_text(self.checkpoint.hash),
-                "state_root": hex_text(self.checkpoint.state_root),
-                "validators": [hex_text(v) for v in self.checkpoint.validators],
-            },
+            "checkpoint": _pin_json(self.checkpoint),
             "contracts": {
                 name: {"address": hex_text(c.address), "code_hash": hex_text(c.code_hash)}
                 for name, c in self.contracts.items()
@@ -119,6 +155,9 @@ class TrustFile:
         registries = tuple(fields.items("registries", limit=MAX_KEYS))
         if not all(isinstance(origin, str) and len(origin) <= 200 for origin in registries):
             raise fields.fail("registries")
+        checkpoint = _pinned_block(fields.object("checkpoint"))
+        history = _history(fields)
+        _check_pins(fields, engine, (*history, checkpoint))
         return cls(
             version=fields.integer("version", low=1),
             expires=fields.integer("expires"),
@@ -128,10 +167,13 @@ class TrustFile:
             genesis_hash=fields.hexadecimal("genesis_hash", 32),
             engine=engine,  # type: ignore[arg-type]  # checked above
             operators=_keys(fields, "operators"),
-            checkpoint=_pinned_block(fields.object("checkpoint")),
+            checkpoint=checkpoint,
             contracts=_contracts(fields.object("contracts")),
             catalogue_hash=fields.hexadecimal("catalogue_hash", 32),
             registries=registries,
+            history=history,
+            timestamp_authorities=_certificates(fields),
+            epoch_length=_epoch_length(fields, engine),
         )
 
 
@@ -151,7 +193,7 @@ class TrustStore:
     def __init__(self, data: bytes, catalogue: Catalogue, *, now: datetime) -> None:
         self.data = data
         self.catalogue = catalogue
-        self.file = _signed_file(data)
+        self.file = signed_file(data)
         self.check_current(now)
         if catalogue.hash != self.file.catalogue_hash:
             raise TrustError(
@@ -186,10 +228,10 @@ class TrustStore:
 
         Raises:
             MalformedError: A file cannot be read.
-            TrustError: ``trust_rollback``, ``trust_other_chain``, ``signed_by_too_few``, or as the
-                constructor.
+            TrustError: ``trust_rollback``, ``trust_other_chain``, ``trust_history_changed``,
+                ``signed_by_too_few``, or as the constructor.
         """
-        old = _signed_file(pinned)
+        old = signed_file(pinned)
         _parse(data).require(PURPOSE, old.council, old.threshold)
         store = TrustStore(data, catalogue, now=now)
         new = store.file
@@ -200,8 +242,14 @@ class TrustStore:
         block, before = new.checkpoint, old.checkpoint
         if block.number < before.number:
             raise TrustError("trust_rollback", found=block.number, pinned=before.number)
-        if block.number == before.number and block.hash != before.hash:
+        if block.number == before.number and block != before:
             raise TrustError("trust_other_chain")
+        if block.number == before.number:
+            kept = new.history == old.history
+        else:  # versions between these two may have had checkpoints of their own
+            kept = new.history[: len(old.pins)] == old.pins
+        if not kept:
+            raise TrustError("trust_history_changed")
         return store
 
 
@@ -209,8 +257,13 @@ def _parse(data: bytes) -> envelope.UnverifiedEnvelope:
     return envelope.parse(data, where="trust", max_bytes=limits.MAX_TRUST_FILE_BYTES)
 
 
-def _signed_file(data: bytes) -> TrustFile:
-    """Read a file that enough of its own council's keys signed."""
+def signed_file(data: bytes) -> TrustFile:
+    """Read a file that enough of its own council's keys signed.
+
+    Raises:
+        MalformedError: It cannot be read.
+        TrustError: ``signed_by_too_few``.
+    """
     parsed = _parse(data)
     file = TrustFile.from_json(parsed.signed)
     parsed.require(PURPOSE, file.council, file.threshold)
@@ -228,14 +281,61 @@ def _keys(fields: Fields, name: str) -> tuple[PublicKey, ...]:
     return tuple(keys)
 
 
+def _pin_json(block: PinnedBlock) -> dict[str, Any]:
+    return {
+        "number": block.number,
+        "hash": hex_text(block.hash),
+        "state_root": hex_text(block.state_root),
+        "validators": [hex_text(v) for v in block.validators],
+    }
+
+
 def _pinned_block(fields: Fields) -> PinnedBlock:
     fields.only("number", "hash", "state_root", "validators")
-    return PinnedBlock(
+    block = PinnedBlock(
         number=fields.integer("number"),
         hash=fields.hexadecimal("hash", 32),
         state_root=fields.hexadecimal("state_root", 32),
-        validators=fields.hexadecimals("validators", 20, limit=256),
+        validators=fields.hexadecimals("validators", 20, limit=limits.MAX_VALIDATORS),
     )
+    if len(set(block.validators)) != len(block.validators):
+        raise fields.fail("validators")
+    return block
+
+
+def _history(fields: Fields) -> tuple[PinnedBlock, ...]:
+    if "history" not in fields:
+        return ()
+    items = fields.items("history", limit=MAX_HISTORY)
+    return tuple(_pinned_block(Fields(item, "trust.history")) for item in items)
+
+
+def _check_pins(fields: Fields, engine: str, pins: Sequence[PinnedBlock]) -> None:
+    """Check that pinned blocks rise, and that those of a network say who seals."""
+    numbers = [block.number for block in pins]
+    if sorted(set(numbers)) != numbers:
+        raise fields.fail("history")
+    if not all(bool(block.validators) == (engine != "anvil") for block in pins):
+        raise fields.fail("validators")
+
+
+def _certificates(fields: Fields) -> tuple[bytes, ...]:
+    if "timestamp_authorities" not in fields:
+        return ()
+    found = []
+    for item in fields.items("timestamp_authorities", limit=MAX_AUTHORITIES):
+        if not isinstance(item, str) or not 0 < len(item) <= MAX_CERTIFICATE_BYTES * 4 // 3:
+            raise fields.fail("timestamp_authorities")
+        found.append(b64url_decode(item, where="trust.timestamp_authorities"))
+    return tuple(found)
+
+
+def _epoch_length(fields: Fields, engine: str) -> int | None:
+    if "epoch_length" in fields:
+        if engine == "anvil":
+            raise fields.fail("epoch_length")
+        return fields.integer("epoch_length", low=1)
+    return None if engine == "anvil" else EPOCH_LENGTH
 
 
 def _contracts(fields: Fields) -> dict[str, Contract]:

@@ -18,13 +18,20 @@ _NAMES = {
 }
 
 
-def issue_trust(services: Services, *, version: int = 1, lifetime: int = YEAR) -> bytes:
+def issue_trust(
+    services: Services,
+    *,
+    version: int = 1,
+    lifetime: int = YEAR,
+    previous: TrustFile | None = None,
+) -> bytes:
     """Return a trust file for this chain, signed by all of the council's keys.
 
     Args:
         services: Give keys and the newest checkpoint.
         version: Must rise with every change.
         lifetime: Seconds until it expires.
+        previous: The file that it follows, whose checkpoints it keeps.
 
     Raises:
         NotFoundError: ``checkpoint_missing``; ``signing_key_missing`` where the council keeps its
@@ -33,11 +40,13 @@ def issue_trust(services: Services, *, version: int = 1, lifetime: int = YEAR) -
     rows = services.keys.signing_keys(KeyPurpose.TRUST)
     if not rows:
         raise NotFoundError("signing_key_missing", owner="-", purpose=KeyPurpose.TRUST.value)
-    file = describe_trust(services, version=version, lifetime=lifetime)
+    file = describe_trust(services, version=version, lifetime=lifetime, previous=previous)
     return file.sign([services.keys.signer(row) for row in rows])
 
 
-def describe_trust(services: Services, *, version: int, lifetime: int) -> TrustFile:
+def describe_trust(
+    services: Services, *, version: int, lifetime: int, previous: TrustFile | None = None
+) -> TrustFile:
     """Return the content of the trust file, for council members to sign.
 
     Raises:
@@ -61,7 +70,15 @@ def describe_trust(services: Services, *, version: int, lifetime: int) -> TrustF
         contracts=_contracts(context.contracts),
         catalogue_hash=Catalogue.load().hash,
         registries=(context.settings.origin,),
+        history=_history(previous, checkpoint.number),
     )
+
+
+def _history(previous: TrustFile | None, number: int) -> tuple[PinnedBlock, ...]:
+    """Return the checkpoints that a file with a checkpoint at ``number`` keeps."""
+    if previous is None:
+        return ()
+    return previous.history if previous.checkpoint.number == number else previous.pins
 
 
 def _contracts(contracts: Contracts) -> dict[str, Contract]:

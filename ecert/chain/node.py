@@ -9,7 +9,9 @@ from eth_hash.auto import keccak
 from ecert import limits
 from ecert.chain.blocks import Header
 from ecert.chain.events import Log, byte_string, quantity
+from ecert.chain.header import BlockHeader
 from ecert.chain.proof import prove_account, prove_slot
+from ecert.chain.qbft import block_hash, is_qbft
 from ecert.chain.rpc import RpcNode, RpcPool
 from ecert.errors import MalformedError, ProofError, UnavailableError
 from ecert.fields import MAX_TIME, Fields, hex_text
@@ -87,6 +89,56 @@ class Nodes:
 
         tag = block if block == "latest" else hex(block)
         return self._ask("eth_getBlockByNumber", [tag, False], read)
+
+    def block_header(self, block: int | Literal["latest"]) -> BlockHeader:
+        """Return a QBFT block's whole header, whose hash is the one that the node gives.
+
+        Raises:
+            UnavailableError: As ``header``; ``rpc_answer_malformed`` also where the chain's fork
+                has fields in its headers that are not known here.
+        """
+        tag = block if block == "latest" else hex(block)
+        return self._ask("eth_getBlockByNumber", [tag, False], _sealed_header(block))
+
+    def block_headers(self, blocks: Sequence[int]) -> list[BlockHeader]:
+        """Return several such headers, in the order of ``blocks``, asked for at once."""
+
+        def read(values: list[Any]) -> list[BlockHeader]:
+            return [read_one(value) for read_one, value in zip(readers, values, strict=True)]
+
+        method, readers = "eth_getBlockByNumber", [_sealed_header(block) for block in blocks]
+        calls = [[hex(block), False] for block in blocks]
+        return self._pool.ask_batch(method, calls, _reading(method, read))
+
+    def is_qbft(self) -> bool:
+        """Whether the newest block is one that validators of a QBFT network sealed.
+
+        Raises:
+            UnavailableError: No node gives a usable answer.
+        """
+
+        def read(value: Any) -> bool:
+            read_header(value)  # what is no block at all says nothing about the chain
+            try:
+                return is_qbft(BlockHeader.from_rpc(value))
+            except (MalformedError, ProofError):
+                return False
+
+        return self._ask("eth_getBlockByNumber", ["latest", False], read)
+
+    def client_version(self) -> str:
+        """Return what a node calls itself.
+
+        Raises:
+            UnavailableError: No node gives a usable answer.
+        """
+
+        def read(value: Any) -> str:
+            if not isinstance(value, str):
+                raise _malformed("client version")
+            return value
+
+        return self._ask("web3_clientVersion", [], read)
 
     def code_hash(self, address: bytes, block: int) -> bytes:
         """Return the keccak-256 of a contract's code."""
@@ -168,17 +220,41 @@ class Nodes:
         read: Callable[[Any], T],
         pool: RpcPool | None = None,
     ) -> T:
-        def read_or_fail(value: Any, node: RpcNode) -> T:
-            try:
-                return read(value)
-            except MalformedError as error:
-                raise node.malformed(method, str(error.details.get("field"))) from error
-            except ProofError as error:
-                raise UnavailableError(
-                    "rpc_proof_invalid", origin=node.origin, reason=error.details["reason"]
-                ) from error
+        return (pool or self._pool).ask(method, params, _reading(method, read))
 
-        return (pool or self._pool).ask(method, params, read_or_fail)
+
+def _reading(method: str, read: Callable[[Any], T]) -> Callable[[Any, RpcNode], T]:
+    """Let what cannot be read be this node's fault, so that another one is asked."""
+
+    def read_or_fail(value: Any, node: RpcNode) -> T:
+        try:
+            return read(value)
+        except MalformedError as error:
+            raise node.malformed(method, str(error.details.get("field"))) from error
+        except ProofError as error:
+            if error.code == "header_malformed":
+                raise node.malformed(method, str(error.details["reason"])) from error
+            raise UnavailableError(
+                "rpc_proof_invalid", origin=node.origin, reason=error.details["reason"]
+            ) from error
+
+    return read_or_fail
+
+
+def _sealed_header(block: int | Literal["latest"]) -> Callable[[Any], BlockHeader]:
+    """Return what reads a block as a QBFT header of that number."""
+
+    def read(value: Any) -> BlockHeader:
+        if value is None:
+            raise UnavailableError("rpc_block_absent", block=block)
+        header = BlockHeader.from_rpc(value)
+        if block not in ("latest", header.number):
+            raise _malformed("number")
+        if block_hash(header) != Fields(value, "block").hexadecimal("hash", 32):
+            raise _malformed("hash")
+        return header
+
+    return read
 
 
 def _proof_nodes(fields: Fields, name: str) -> list[bytes]:

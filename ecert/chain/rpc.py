@@ -70,9 +70,7 @@ class RpcNode:
         """
         answer = self.answer(method, params)
         if answer.get("error") is not None:
-            raise UnavailableError(
-                "rpc_refused", origin=self.origin, method=method, reason=_reason(answer["error"])
-            )
+            raise self._refused(method, answer["error"])
         return answer["result"]
 
     def answer(self, method: str, params: Sequence[object]) -> dict[str, Any]:
@@ -85,18 +83,51 @@ class RpcNode:
             UnavailableError: ``rpc_unreachable``, ``rpc_answer_too_large``,
                 ``rpc_answer_malformed``.
         """
+        request = self._request(method, params)
+        answer = self._answer(method, request)
+        return self._checked(method, request, answer)
+
+    def batch(self, method: str, calls: Sequence[Sequence[object]]) -> list[Any]:
+        """Return the ``result`` of each of several calls of one method, made in one exchange.
+
+        Raises:
+            UnavailableError: As ``call``; one call that fails makes all fail.
+        """
+        requests = [self._request(method, params) for params in calls]
+        answers = self._answer(method, requests)
+        if not isinstance(answers, list) or len(answers) != len(requests):
+            raise self.malformed(method, "envelope")
+        by_id = {answer.get("id"): answer for answer in answers if isinstance(answer, dict)}
+        results = []
+        for request in requests:  # answers may come in any order (JSON-RPC 2.0, section 6)
+            answer = self._checked(method, request, by_id.get(request["id"]))
+            if answer.get("error") is not None:
+                raise self._refused(method, answer["error"])
+            results.append(answer["result"])
+        return results
+
+    def _request(self, method: str, params: Sequence[object]) -> dict[str, Any]:
         number = next(self._ids)
-        request = {"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)}
+        return {"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)}
+
+    def _answer(self, method: str, request: object) -> Any:
         body = self._exchange(json_encode(request).encode("utf-8"))
         try:
-            answer = json_decode(body, where=self.origin, max_bytes=self._max_bytes)
+            return json_decode(body, where=self.origin, max_bytes=self._max_bytes)
         except MalformedError as error:
             raise self.malformed(method, error.code) from error
-        if not isinstance(answer, dict) or answer.get("id") != number:
+
+    def _checked(self, method: str, request: dict[str, Any], answer: object) -> dict[str, Any]:
+        if not isinstance(answer, dict) or answer.get("id") != request["id"]:
             raise self.malformed(method, "envelope")
         if answer.get("error") is None and "result" not in answer:
             raise self.malformed(method, "envelope")
         return answer
+
+    def _refused(self, method: str, error: object) -> UnavailableError:
+        return UnavailableError(
+            "rpc_refused", origin=self.origin, method=method, reason=_reason(error)
+        )
 
     def malformed(self, method: str, reason: str) -> UnavailableError:
         """Return the error that this node's answer to ``method`` cannot be read."""
@@ -157,13 +188,34 @@ class RpcPool:
         Raises:
             UnavailableError: No node gave a usable answer; the error of the one asked first.
         """
+        return self._any(lambda node: read(node.call(method, params), node))
+
+    def ask_batch(
+        self,
+        method: str,
+        calls: Sequence[Sequence[object]],
+        read: Callable[[list[Any], RpcNode], T],
+    ) -> T:
+        """Return what ``read`` makes of the first usable answer to a batch, all from one node.
+
+        Args:
+            method: The RPC method of all calls.
+            calls: The parameters of each.
+            read: As for ``ask``, of the results in the order of ``calls``.
+
+        Raises:
+            UnavailableError: As ``ask``.
+        """
+        return self._any(lambda node: read(node.batch(method, calls), node))
+
+    def _any(self, ask: Callable[[RpcNode], T]) -> T:
         first = self._first  # other threads may move it
         failure: UnavailableError | None = None
         for offset in range(len(self._nodes)):
             index = (first + offset) % len(self._nodes)
             node = self._nodes[index]
             try:
-                value = read(node.call(method, params), node)
+                value = ask(node)
             except UnavailableError as error:
                 failure = failure or error
                 continue

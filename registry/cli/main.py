@@ -6,6 +6,7 @@ is loaded by those commands alone.
 
 import logging
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -15,7 +16,7 @@ from ecert.client.console import run as run_console
 from ecert.client.home import read_file, write_file
 from ecert.fields import time_text
 from ecert.limits import MAX_TRUST_FILE_BYTES
-from ecert.trust import TrustStore
+from ecert.trust import TrustStore, signed_file
 from registry.application import Registry
 from registry.cli import backup, departments, documents
 from registry.cli.session import CHAIN, Options, acting, keep_settings, opened, settings
@@ -27,6 +28,15 @@ from registry.trust import issue_trust
 TRUST = "trust.json"
 FIXED = ("origin", "environment", "council_delay", "database_url")
 """Choices that cannot be made again."""
+
+
+class Engines(StrEnum):
+    """Engines of chains that others run."""
+
+    QUORUM = "quorum"
+    BESU = "besu"
+    ANVIL = "anvil"
+
 
 app = typer.Typer(
     help="Issue certificates and anchor them on the chain. 签发证照并登记上链。",
@@ -72,6 +82,10 @@ def init(
             help="A node, or several; an embedded chain if not given. 链节点，可多次给出。"
         ),
     ] = None,
+    engine: Annotated[
+        Engines | None,
+        typer.Option(help="The nodes' engine; told by looking if not given. 链引擎。"),
+    ] = None,
     development: Annotated[
         bool, typer.Option("--development", help="Allow http on this machine. 开发环境。")
     ] = False,
@@ -97,7 +111,7 @@ def init(
     _make_directory(Options.directory)
     from registry.cli.running import set_up_registry  # noqa: PLC0415  # see above
 
-    made = set_up_registry(chosen)
+    made = set_up_registry(chosen, None if engine is None else engine.value)
     keep_settings(chosen)
     if not (Options.directory / TRUST).exists():  # run again, this goes on where it was stopped
         write_trust(made.registry)
@@ -197,11 +211,12 @@ def write_trust(registry: Registry, *, version: int = 1) -> None:
     Raises:
         TrustError: ``trust_rollback``: those who pinned the present one would refuse it.
     """
-    with registry.transaction() as services:
-        data = issue_trust(services, version=version)
     path = registry.settings.directory / TRUST
-    if path.exists():
-        present = read_file(path, limit=MAX_TRUST_FILE_BYTES)
+    present = read_file(path, limit=MAX_TRUST_FILE_BYTES) if path.exists() else None
+    previous = None if present is None else signed_file(present)
+    with registry.transaction() as services:
+        data = issue_trust(services, version=version, previous=previous)
+    if present is not None:
         now = datetime.fromtimestamp(registry.context.clock(), UTC)
         TrustStore.successor(present, data, registry.context.catalogue, now=now)
     write_file(path, data, mode=0o644)

@@ -6,8 +6,10 @@ import threading
 from contextlib import ExitStack, suppress
 
 from ecert.chain.node import Nodes
+from ecert.trust import Engine
 from networks.embedded import EmbeddedChain, endpoint
 from registry.application import Registry
+from registry.chain.engines import engine_of
 from registry.chain.rpc import RpcPool
 from registry.chain.sender import Sender
 from registry.cli.session import CHAIN
@@ -17,10 +19,15 @@ from registry.settings import Settings
 from registry.setup import SetUp, set_up
 
 
-def set_up_registry(settings: Settings) -> SetUp:
+def set_up_registry(settings: Settings, chosen_engine: Engine | None = None) -> SetUp:
     """Make keys, contracts, first checkpoint and first operator, telling of each contract.
 
+    Args:
+        settings: The deployment's choices.
+        chosen_engine: The chain's engine; told by looking at the chain when not given.
+
     Raises:
+        SettingsError: ``engine_not_qbft``, ``engine_is_qbft``, or as ``set_up``.
         UnavailableError: A node does not answer, or ``sender_chain_id_wrong``: not all are of one
             chain.
     """
@@ -31,15 +38,18 @@ def set_up_registry(settings: Settings) -> SetUp:
                 Sender(RpcPool([url], chain_id)).block_number()
             settlement: Settlement = NetworkSettlement(Sender(RpcPool(settings.nodes, chain_id)))
             urls = settings.nodes
+            development = settings.environment == "development"
+            engine = engine_of(Nodes(urls), development=development, chosen=chosen_engine)
         else:
             chain = stack.enter_context(EmbeddedChain(settings.directory / CHAIN))
             chain_id, settlement, urls = chain.chain_id, EmbeddedSettlement(chain), (chain.rpc_url,)
+            engine = "anvil"
         return set_up(
             settings,
             urls,
             settlement,
             chain_id=chain_id,
-            engine="besu" if settings.nodes else "anvil",
+            engine=engine,
             report=lambda name: print(f"合约 contract: {name}", flush=True),
         )
 

@@ -38,8 +38,16 @@ class FakeNode:
     url: str = ""
     stopping: threading.Event = field(default_factory=threading.Event)
 
-    def body(self, request: dict[str, Any]) -> bytes:
-        self.calls.append(request["method"])
+    def answer(self, request: Any) -> bytes:
+        """Return the body, or that of an error where ``alter`` refuses."""
+        try:
+            return self._body(request)
+        except Refused as error:
+            answer = {"jsonrpc": "2.0", "id": request["id"], "error": {"message": str(error)}}
+            return json.dumps(answer).encode()
+
+    def _body(self, request: Any) -> bytes:
+        self.calls += [request["method"]] if isinstance(request, dict) else []
         if self.raw is not None:
             return self.raw(request)
         answer = {"jsonrpc": "2.0", "id": request["id"]}
@@ -77,11 +85,10 @@ def running(node: FakeNode, *, tls: ssl.SSLContext | None = None) -> Iterator[Fa
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            try:
-                body = node.body(request)
-            except Refused as error:
-                answer = {"jsonrpc": "2.0", "id": request["id"], "error": {"message": str(error)}}
-                body = json.dumps(answer).encode()
+            if isinstance(request, list) and node.raw is None:
+                body = b"[" + b",".join(map(node.answer, request)) + b"]"
+            else:
+                body = node.answer(request)
             try:
                 self.send_response(node.status)
                 self.send_header("location", "http://127.0.0.1:1/")

@@ -42,6 +42,9 @@ RESIDENT = {
     "11100000000013338W011.11430000006122244L.20230000403.001.U",
 }
 
+SEALED = PinnedBlock(0, bytes(32), bytes(32), validators=(b"\x01" * 20,))
+"""A checkpoint of a network with one validator."""
+
 
 @dataclass
 class World:

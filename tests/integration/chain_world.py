@@ -6,7 +6,7 @@ bytes that it had no part in; accounts are impersonated, so that no test signs t
 
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
@@ -20,7 +20,7 @@ from ecert.encoding import code_bytes
 from ecert.fields import hex_text
 from ecert.kinds.catalogue import Catalogue
 from ecert.signing import SoftwareSigner
-from ecert.trust import Contract, PinnedBlock, TrustFile, TrustStore
+from ecert.trust import Contract, Engine, PinnedBlock, TrustFile, TrustStore
 from networks.embedded import EmbeddedChain
 from networks.rpc import LoopbackRpc
 
@@ -146,6 +146,12 @@ class ChainWorld:
             },
             catalogue_hash=Catalogue.load().hash,
         )
+
+    def network_file(self, engine: Engine) -> TrustFile:
+        """Return a file that takes the chain for one of validators, of whom it names one."""
+        file = self.trust_file()
+        pinned = replace(file.checkpoint, validators=(b"\x01" * 20,))
+        return replace(file, engine=engine, checkpoint=pinned)
 
     def trust(self, file: TrustFile | None = None) -> TrustStore:
         data = (file or self.trust_file()).sign([self.council])

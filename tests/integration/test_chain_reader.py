@@ -204,7 +204,7 @@ def test_without_a_checkpoint_nothing_is_final(
 
 
 def test_qbft_is_final_at_once(world: ChainWorld, query: Query) -> None:
-    trust = world.trust(replace(world.trust_file(), engine="besu"))
+    trust = world.trust(world.network_file("besu"))
 
     def fetch() -> bytes:
         raise AssertionError("not asked")

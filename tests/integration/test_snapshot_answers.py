@@ -147,7 +147,7 @@ def test_a_closed_contract_answers_no_more(fresh: ChainWorld, path: Path) -> Non
 
 
 def test_qbft_needs_no_checkpoint(world: ChainWorld, path: Path) -> None:
-    trust = world.trust(replace(world.trust_file(), engine="quorum"))
+    trust = world.trust(world.network_file("quorum"))
 
     def fetch() -> bytes:
         raise AssertionError("not asked")

@@ -10,7 +10,7 @@ from ecert.checkpoint import Checkpoint
 from ecert.errors import EcertError, MalformedError, TrustError, UnavailableError
 from ecert.signing import SoftwareSigner
 from ecert.trust import TrustStore
-from tests.fakes.world import CHAIN_ID, NOW, World
+from tests.fakes.world import CHAIN_ID, NOW, SEALED, World
 
 OPERATOR = SoftwareSigner.generate()
 TIME = int(NOW.timestamp())
@@ -107,7 +107,8 @@ def test_the_engine_decides() -> None:
     world = World()
     rules = {}
     for engine in ("anvil", "quorum", "besu"):
-        data = world.trust_file(engine=engine).sign([world.council])
+        pinned = {} if engine == "anvil" else {"checkpoint": SEALED}
+        data = world.trust_file(engine=engine, **pinned).sign([world.council])
         store = TrustStore(data, world.catalogue, now=NOW)
         rules[engine] = type(finality_of(store, lambda: b""))
     assert rules == {"anvil": FinalWhenSigned, "quorum": FinalAtOnce, "besu": FinalAtOnce}

@@ -29,7 +29,7 @@ from ecert.facts import Query, StatusReference
 from ecert.signing import SoftwareSigner
 from ecert.trust import TrustStore
 from tests.fakes.node import FakeNode, Refused, running
-from tests.fakes.world import CHAIN_ID, NOW, World
+from tests.fakes.world import CHAIN_ID, NOW, SEALED, World
 
 DEPARTMENT = b"CITY".ljust(20, b"\0")
 QUERY = Query("CITY", b"k" * 32, "resident-id", b"d" * 32, b"r" * 32, StatusReference(1, 5))
@@ -63,7 +63,7 @@ def answer(**changes: Any) -> str:
 @pytest.fixture(scope="module")
 def trust() -> TrustStore:
     world = World()
-    file = replace(world.trust_file(), engine="besu")
+    file = world.trust_file(engine="besu", checkpoint=SEALED)
     return TrustStore(file.sign([world.council]), world.catalogue, now=NOW)
 
 

@@ -12,7 +12,7 @@ import pytest
 from ecert import envelope
 from ecert.client.home import Home
 from ecert.encoding import canonical_json
-from ecert.errors import EcertError, TrustError
+from ecert.errors import EcertError, MalformedError, TrustError
 from ecert.kinds.catalogue import Catalogue
 from ecert.signing import SoftwareSigner
 from ecert.trust import PURPOSE, PinnedBlock, TrustFile, TrustStore
@@ -62,7 +62,7 @@ def test_another_catalogue_is_refused(world: World) -> None:
 
 def test_a_signature_for_another_purpose_does_not_count(world: World) -> None:
     file = world.trust_file()
-    data = envelope.seal("checkpoint", file._to_json(), [world.council])
+    data = envelope.seal("checkpoint", file.to_json(), [world.council])
     with pytest.raises(TrustError):
         load(world, data)
 
@@ -89,7 +89,7 @@ NEGATIVE: list[Callable[[dict[str, Any]], object]] = [
 
 @pytest.mark.parametrize("change", NEGATIVE)
 def test_malformed_content(world: World, change: Callable[[dict[str, Any]], object]) -> None:
-    signed = world.trust_file()._to_json()
+    signed = world.trust_file().to_json()
     change(signed)
     data = envelope.seal(PURPOSE, signed, [world.council])
     with pytest.raises(EcertError):
@@ -180,3 +180,102 @@ def test_home_without_trust_and_with_damage(world: World, tmp_path: Path) -> Non
     (tmp_path / "nodes.json").write_text(json.dumps({"rpc": [1]}))
     with pytest.raises(EcertError):
         home.nodes()
+
+
+# -- a network's files
+
+
+def block(number: int, *, validators: int = 1) -> PinnedBlock:
+    keys = tuple(bytes([i + 1]) * 20 for i in range(validators))
+    return PinnedBlock(number, number.to_bytes(32), bytes(32), keys)
+
+
+def network(world: World, **changes: Any) -> TrustFile:
+    given = {"engine": "besu", "checkpoint": block(20), "epoch_length": 30_000} | changes
+    return world.trust_file(**given)
+
+
+def test_a_networks_file_round_trips(world: World) -> None:
+    file = network(
+        world,
+        history=(block(0), block(10, validators=4)),
+        timestamp_authorities=(b"0" * 900, b"1"),
+        epoch_length=1_000,
+    )
+    assert load(world, file.sign([world.council])).file == file
+    assert file.pins == (block(0), block(10, validators=4), block(20))
+
+
+def test_a_file_without_what_came_later_still_reads(world: World) -> None:
+    signed = network(world).to_json()
+    assert "history" not in signed
+    assert "timestamp_authorities" not in signed
+    del signed["epoch_length"]
+    data = envelope.seal(PURPOSE, signed, [world.council])
+    assert load(world, data).file == network(world)
+    assert (
+        world.trust_file()
+        .to_json()
+        .keys()
+        .isdisjoint({"history", "timestamp_authorities", "epoch_length"})
+    )
+
+
+WRONG_NETWORKS: list[dict[str, Any]] = [
+    {"checkpoint": block(20, validators=0)},
+    {"checkpoint": replace(block(20), validators=(b"\1" * 20,) * 2)},
+    {"checkpoint": block(20, validators=129)},
+    {"history": (block(10, validators=0),)},
+    {"history": (block(20),)},
+    {"history": (block(21),)},
+    {"history": (block(10), block(5))},
+    {"history": (block(10), block(10))},
+    {"history": tuple(map(block, range(257))), "checkpoint": block(300)},
+    {"timestamp_authorities": (b"",)},
+    {"timestamp_authorities": (b"1",) * 17},
+    {"timestamp_authorities": (bytes(9000),)},
+    {"epoch_length": 0},
+    {"engine": "anvil"},
+    {"engine": "anvil", "checkpoint": replace(block(20), validators=())},
+]
+
+
+@pytest.mark.parametrize("changes", WRONG_NETWORKS, ids=lambda c: " ".join(sorted(c)))
+def test_malformed_networks(world: World, changes: dict[str, Any]) -> None:
+    data = network(world, **changes).sign([world.council])
+    with pytest.raises(MalformedError):
+        load(world, data)
+
+
+def test_checkpoints_are_never_forgotten(world: World, tmp_path: Path) -> None:
+    first, second = block(10), block(20)
+    home = pinned(world, tmp_path, network(world, checkpoint=first))
+    for history in ((), (block(5),), (replace(first, validators=(b"\7" * 20,)),)):
+        file = network(world, version=2, checkpoint=second, history=history)
+        with pytest.raises(TrustError) as error:
+            home.pin(file.sign([world.council]), Catalogue.load(), now=world.now)
+        assert error.value.code == "trust_history_changed"
+    moved = network(world, version=2, checkpoint=second, history=(first,))
+    home.pin(moved.sign([world.council]), Catalogue.load(), now=world.now)
+    for history in ((), (block(5), first), (first, block(15))):
+        same = network(world, version=3, checkpoint=second, history=history)
+        with pytest.raises(TrustError) as error:
+            home.pin(same.sign([world.council]), Catalogue.load(), now=world.now)
+        assert error.value.code == "trust_history_changed"
+    stayed = network(world, version=3, checkpoint=second, history=(first,))
+    home.pin(stayed.sign([world.council]), Catalogue.load(), now=world.now)
+
+
+def test_versions_may_be_skipped_and_their_checkpoints_not(world: World, tmp_path: Path) -> None:
+    home = pinned(world, tmp_path, network(world, checkpoint=block(10)))
+    third = network(world, version=3, checkpoint=block(30), history=(block(10), block(20)))
+    home.pin(third.sign([world.council]), Catalogue.load(), now=world.now)
+    assert home.trust(Catalogue.load(), now=world.now).file == third
+
+
+def test_other_validators_at_the_pinned_block(world: World, tmp_path: Path) -> None:
+    home = pinned(world, tmp_path, network(world))
+    file = network(world, version=2, checkpoint=block(20, validators=2))
+    with pytest.raises(TrustError) as error:
+        home.pin(file.sign([world.council]), Catalogue.load(), now=world.now)
+    assert error.value.code == "trust_other_chain"
