@@ -17,6 +17,9 @@ from eth_hash.auto import keccak
 
 from ecert.errors import MalformedError
 
+DEPARTMENT_REGISTRY = "DepartmentRegistry"
+ANCHOR_REGISTRY = "AnchorRegistry"
+STATUS_REGISTRY = "StatusRegistry"
 WORD = 32
 _SLOTS = 1 << 256
 _HASHES_KEPT = 4_096

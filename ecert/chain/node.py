@@ -10,10 +10,11 @@ from ecert import limits
 from ecert.chain.blocks import Header
 from ecert.chain.events import Log, byte_string, quantity
 from ecert.chain.header import BlockHeader
+from ecert.chain.layout import DEPARTMENT_REGISTRY, Layout
 from ecert.chain.proof import prove_account, prove_slot
 from ecert.chain.qbft import block_hash, is_qbft
-from ecert.chain.rpc import RpcNode, RpcPool
-from ecert.errors import MalformedError, ProofError, UnavailableError
+from ecert.chain.rpc import CALL_SECONDS, RpcNode, RpcPool
+from ecert.errors import EcertError, MalformedError, ProofError, UnavailableError
 from ecert.fields import MAX_TIME, Fields, hex_text
 
 __all__ = ["Header", "Nodes", "read_header"]
@@ -31,9 +32,10 @@ _HEAD = "0x8f7dcfa3"
 """First bytes of keccak-256 of ``head()``."""
 
 
-_HEAD_SLOTS = (0, 1)
-"""Where HashChained keeps the head: in the first while the contract is open, then in the second."""
-_MAX_PROOF_NODES = 65
+_HEADS = ("_head", "_finalHead")
+"""Where HashChained keeps the head: in the first while the contract is open, then in the second.
+Every contract that logs has them in the same words."""
+_MAX_PROOF_DEPTH = 65
 """A path of 64 nibbles, each with a node, and the value's."""
 
 
@@ -55,14 +57,42 @@ class Nodes:
 
     Args:
         urls: Their JSON-RPC addresses, the preferred one first.
+        seconds: Bound on the time of a call to one of them.
+        keep: Keep connections for further calls.
 
     Raises:
         MalformedError: ``rpc_url_malformed``.
     """
 
-    def __init__(self, urls: Sequence[str]) -> None:
-        self._pool = RpcPool(urls)
+    def __init__(
+        self, urls: Sequence[str], *, seconds: float = CALL_SECONDS, keep: bool = False
+    ) -> None:
+        self._pool = RpcPool(urls, seconds=seconds, keep=keep)
         self._logs = RpcPool(urls, seconds=LOGS_SECONDS, max_bytes=limits.MAX_LOGS_BYTES)
+
+    def any(
+        self,
+        use: Callable[[RpcNode], T],
+        *,
+        rank: Callable[[T], float] = lambda _: 0.0,
+        enough: float = 0.0,
+    ) -> T:
+        """Return what ``use`` makes of one node alone, as ``RpcPool.any`` does.
+
+        Args:
+            use: Asks a node; ``MalformedError`` and ``ProofError`` are this node's fault.
+            rank: How good an answer is.
+            enough: The first answer that is as good as this is taken, or else the best one.
+
+        Raises:
+            UnavailableError: No node gave a usable answer, as for all methods;
+                ``rpc_proof_invalid`` for what proves nothing.
+        """
+
+        def use_or_fail(node: RpcNode) -> T:
+            return _reading("eth_getProof", lambda _: use(node))(None, node)
+
+        return self._pool.any(use_or_fail, rank=rank, enough=enough)
 
     def chain_id(self) -> int:
         """Return the chain's id (EIP-155).
@@ -98,7 +128,7 @@ class Nodes:
                 has fields in its headers that are not known here.
         """
         tag = block if block == "latest" else hex(block)
-        return self._ask("eth_getBlockByNumber", [tag, False], _sealed_header(block))
+        return self._ask("eth_getBlockByNumber", [tag, False], sealed_header(block))
 
     def block_headers(self, blocks: Sequence[int]) -> list[BlockHeader]:
         """Return several such headers, in the order of ``blocks``, asked for at once."""
@@ -106,7 +136,7 @@ class Nodes:
         def read(values: list[Any]) -> list[BlockHeader]:
             return [read_one(value) for read_one, value in zip(readers, values, strict=True)]
 
-        method, readers = "eth_getBlockByNumber", [_sealed_header(block) for block in blocks]
+        method, readers = "eth_getBlockByNumber", [sealed_header(block) for block in blocks]
         calls = [[hex(block), False] for block in blocks]
         return self._pool.ask_batch(method, calls, _reading(method, read))
 
@@ -162,21 +192,23 @@ class Nodes:
         Raises:
             UnavailableError: ``rpc_refused`` by a node that makes no proofs of this block.
         """
+        layout = Layout.of(DEPARTMENT_REGISTRY)
+        wanted = [layout.path(name).slot for name in _HEADS]
 
         def read(value: Any) -> ProvenHead:
             fields = Fields(value, "proof")
-            slots = fields.items("storageProof", limit=len(_HEAD_SLOTS))
-            if len(slots) != len(_HEAD_SLOTS):
+            slots = fields.items("storageProof", limit=len(wanted))
+            if len(slots) != len(wanted):
                 raise fields.fail("storageProof")
-            account = prove_account(state_root, address, _proof_nodes(fields, "accountProof"))
-            for number, slot in zip(_HEAD_SLOTS, slots, strict=True):
-                nodes = _proof_nodes(Fields(slot, "proof"), "proof")
+            account = prove_account(state_root, address, proof_nodes(fields, "accountProof"))
+            for number, slot in zip(wanted, slots, strict=True):
+                nodes = proof_nodes(Fields(slot, "proof"), "proof")
                 head = prove_slot(account.storage_root, number, nodes)
                 if any(head):
                     return ProvenHead(head, account.code_hash)
             raise fields.fail("head")
 
-        keys = ["0x" + slot.to_bytes(32).hex() for slot in _HEAD_SLOTS]
+        keys = [hex_text(slot.to_bytes(32)) for slot in wanted]
         return self._ask("eth_getProof", [hex_text(address), keys, hex(block)], read)
 
     def logs(self, addresses: Sequence[bytes], first: int, last: int) -> Iterator[Log]:
@@ -230,19 +262,28 @@ def _reading(method: str, read: Callable[[Any], T]) -> Callable[[Any, RpcNode], 
         try:
             return read(value)
         except MalformedError as error:
-            raise node.malformed(method, str(error.details.get("field"))) from error
+            raise node.malformed(method, _reason(error)) from error
         except ProofError as error:
             if error.code == "header_malformed":
-                raise node.malformed(method, str(error.details["reason"])) from error
+                raise node.malformed(method, _reason(error)) from error
             raise UnavailableError(
-                "rpc_proof_invalid", origin=node.origin, reason=error.details["reason"]
+                "rpc_proof_invalid", origin=node.origin, reason=_reason(error)
             ) from error
 
     return read_or_fail
 
 
-def _sealed_header(block: int | Literal["latest"]) -> Callable[[Any], BlockHeader]:
-    """Return what reads a block as a QBFT header of that number."""
+def _reason(error: EcertError) -> str:
+    known = (error.details.get(name) for name in ("field", "reason", "record"))
+    return str(next((reason for reason in known if reason is not None), error.code))
+
+
+def sealed_header(block: int | Literal["latest"]) -> Callable[[Any], BlockHeader]:
+    """Return what reads a block, as ``eth_getBlockByNumber`` gives it, as a QBFT header.
+
+    It raises ``MalformedError``, ``ProofError`` (``header_malformed``) or ``UnavailableError``
+    (``rpc_block_absent``).
+    """
 
     def read(value: Any) -> BlockHeader:
         if value is None:
@@ -257,8 +298,13 @@ def _sealed_header(block: int | Literal["latest"]) -> Callable[[Any], BlockHeade
     return read
 
 
-def _proof_nodes(fields: Fields, name: str) -> list[bytes]:
-    nodes = fields.items(name, limit=_MAX_PROOF_NODES)
+def proof_nodes(fields: Fields, name: str) -> list[bytes]:
+    """Read the nodes of one path of a proof, as ``eth_getProof`` gives them.
+
+    Raises:
+        MalformedError: ``field_malformed``.
+    """
+    nodes = fields.items(name, limit=_MAX_PROOF_DEPTH)
     return [byte_string(node, fields.fail(name)) for node in nodes]
 
 

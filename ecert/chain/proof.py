@@ -85,8 +85,9 @@ class ProofNodes:
         if not value:
             return bytes(_WORD)
         word = _decode(value, "word")
-        # A word is kept without its leading zeros, and not at all if it is nothing else.
-        if not isinstance(word, bytes) or not 0 < len(word) <= _WORD or word[0] == 0:
+        # A word is kept without its leading zeros, and not at all if it is nothing else; but anvil
+        # keeps words that became zero.
+        if not isinstance(word, bytes) or len(word) > _WORD or word[:1] == b"\0":
             raise _invalid("word")
         return word.rjust(_WORD, b"\0")
 

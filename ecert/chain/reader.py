@@ -1,4 +1,8 @@
-"""Asks a node about a document: one RPC call for anchor, key, kind and status."""
+"""Asks a node about a document: one RPC call for anchor, key, kind and status.
+
+For an embedded chain, whose operator decides what is on it anyway. Of a network of validators,
+``ecert.chain.proven_reader`` takes no node's word.
+"""
 
 import time
 from collections.abc import Callable, Sequence
@@ -85,7 +89,7 @@ class ChainReader:
     def _read(
         self, result: Any, node: RpcNode, query: Query, checkpoint: Checkpoint | None
     ) -> view.Inspection:
-        found = _decode(result, node, query)
+        found = inspection_of(result, node, query)
         wanted = self._trust.file.chain_id
         if found.chain_id != wanted:
             raise UnavailableError(
@@ -108,7 +112,12 @@ class ChainReader:
         return min(latest, int(self._clock()))
 
 
-def _decode(result: Any, node: RpcNode, query: Query) -> view.Inspection:
+def inspection_of(result: Any, node: RpcNode, query: Query) -> view.Inspection:
+    """Read what a node answered to ``view.call_data``.
+
+    Raises:
+        UnavailableError: ``rpc_contract_absent``, ``rpc_answer_malformed``.
+    """
     if result == "0x":
         raise UnavailableError("rpc_contract_absent", origin=node.origin)
     try:

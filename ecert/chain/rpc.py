@@ -15,6 +15,8 @@ from ecert.encoding import json_decode, json_encode
 from ecert.errors import MalformedError, UnavailableError
 
 T = TypeVar("T")
+Call = tuple[str, Sequence[object]]
+"""A method and its parameters."""
 CALL_SECONDS = 10.0
 """How long one call may take in all."""
 
@@ -87,19 +89,32 @@ class RpcNode:
         answer = self._answer(method, request)
         return self._checked(method, request, answer)
 
-    def batch(self, method: str, calls: Sequence[Sequence[object]]) -> list[Any]:
-        """Return the ``result`` of each of several calls of one method, made in one exchange.
+    def batch(self, calls: Sequence[Call]) -> list[Any]:
+        """Return the ``result`` of each of several calls, made in one exchange.
+
+        Args:
+            calls: Methods with their parameters, at least one.
 
         Raises:
             UnavailableError: As ``call``; one call that fails makes all fail.
         """
-        requests = [self._request(method, params) for params in calls]
-        answers = self._answer(method, requests)
+        methods = [method for method, _ in calls]
+        requests = [self._request(method, params) for method, params in calls]
+        answers = self._answer(methods[0], requests)
+        if isinstance(answers, dict) and answers.get("error") is not None:
+            raise self._refused(
+                methods[0], answers["error"]
+            )  # it takes no batches, or not this one
         if not isinstance(answers, list) or len(answers) != len(requests):
-            raise self.malformed(method, "envelope")
-        by_id = {answer.get("id"): answer for answer in answers if isinstance(answer, dict)}
+            raise self.malformed(methods[0], "envelope")
+        by_id = {
+            answer["id"]: answer
+            for answer in answers
+            if isinstance(answer, dict) and isinstance(answer.get("id"), int)
+        }
         results = []
-        for request in requests:  # answers may come in any order (JSON-RPC 2.0, section 6)
+        # Answers may come in any order (JSON-RPC 2.0, section 6).
+        for method, request in zip(methods, requests, strict=True):
             answer = self._checked(method, request, by_id.get(request["id"]))
             if answer.get("error") is not None:
                 raise self._refused(method, answer["error"])
@@ -188,7 +203,7 @@ class RpcPool:
         Raises:
             UnavailableError: No node gave a usable answer; the error of the one asked first.
         """
-        return self._any(lambda node: read(node.call(method, params), node))
+        return self.any(lambda node: read(node.call(method, params), node))
 
     def ask_batch(
         self,
@@ -206,21 +221,43 @@ class RpcPool:
         Raises:
             UnavailableError: As ``ask``.
         """
-        return self._any(lambda node: read(node.batch(method, calls), node))
+        batch = [(method, params) for params in calls]
+        return self.any(lambda node: read(node.batch(batch), node))
 
-    def _any(self, ask: Callable[[RpcNode], T]) -> T:
+    def any(
+        self,
+        use: Callable[[RpcNode], T],
+        *,
+        rank: Callable[[T], float] = lambda _: 0.0,
+        enough: float = 0.0,
+    ) -> T:
+        """Return what ``use`` makes of one node alone, be it in several exchanges.
+
+        Args:
+            use: Asks a node; raises ``UnavailableError`` when this one will not do.
+            rank: How good an answer is.
+            enough: The first answer that is as good as this is taken, or else the best one.
+
+        Raises:
+            UnavailableError: No node gave a usable answer; the error of the one asked first.
+        """
         first = self._first  # other threads may move it
         failure: UnavailableError | None = None
+        spare: list[T] = []
         for offset in range(len(self._nodes)):
             index = (first + offset) % len(self._nodes)
-            node = self._nodes[index]
             try:
-                value = ask(node)
+                value = use(self._nodes[index])
             except UnavailableError as error:
                 failure = failure or error
                 continue
+            if rank(value) < enough:
+                spare.append(value)
+                continue
             self._first = index  # a node that is down is not waited for again and again
             return value
+        if spare:
+            return max(spare, key=rank)
         assert failure is not None  # there is at least one node
         raise failure
 

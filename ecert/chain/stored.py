@@ -11,17 +11,24 @@ from typing import Any
 from ecert import limits
 from ecert.chain import view
 from ecert.chain.codes import department_bytes
-from ecert.chain.layout import Layout, Place, Step
+from ecert.chain.layout import (
+    ANCHOR_REGISTRY,
+    DEPARTMENT_REGISTRY,
+    STATUS_REGISTRY,
+    Layout,
+    Place,
+    Step,
+)
 from ecert.chain.records import ANCHORS, CONTRACTS, DEPARTMENTS, STATUSES, TOP
 from ecert.encoding import code_bytes
-from ecert.errors import MalformedError
+from ecert.errors import MalformedError, UnavailableError
 from ecert.facts import Query
 from ecert.status import ENTRIES_PER_WORD, entry_of
 
 SOLIDITY_NAMES = {
-    DEPARTMENTS: "DepartmentRegistry",
-    ANCHORS: "AnchorRegistry",
-    STATUSES: "StatusRegistry",
+    DEPARTMENTS: DEPARTMENT_REGISTRY,
+    ANCHORS: ANCHOR_REGISTRY,
+    STATUSES: STATUS_REGISTRY,
 }
 
 _CONTRACT_OF = {contract: name for name, contract in SOLIDITY_NAMES.items()}
@@ -50,9 +57,9 @@ def read(query: Query, words: Words, *, chain_id: int, block: int, time: int) ->
         time: The block's time, unix seconds.
 
     Raises:
-        MalformedError: ``chain_record_impossible`` naming the record, ``state_words_too_many``; or
-            ``text_not_ascii_code`` and ``storage_path_malformed`` for what the contracts cannot be
-            asked.
+        MalformedError: ``chain_record_impossible`` naming the record; ``text_not_ascii_code`` or
+            ``storage_path_malformed`` for what the contracts cannot be asked.
+        UnavailableError: ``state_words_too_many``.
     """
     asked, reader = _Asked(query), _Reader(words)
     anchor = _anchor(reader.value(asked.anchor))
@@ -84,6 +91,7 @@ def slots(query: Query, found: view.Inspection) -> dict[str, tuple[int, ...]]:
 
     Raises:
         MalformedError: As ``read``.
+        UnavailableError: ``state_words_too_many``.
     """
     asked = _Asked(query)
     wanted = [(name, _of(name, "_successor")) for name in CONTRACTS]
@@ -234,5 +242,5 @@ def _anchor(packed: int) -> tuple[int, int, int]:
     return packed & _BLOCK, packed >> _BLOCK_BITS & _BLOCK, packed >> 2 * _BLOCK_BITS & _SIZE
 
 
-def _too_many() -> MalformedError:
-    return MalformedError("state_words_too_many", limit=limits.MAX_PROOF_WORDS)
+def _too_many() -> UnavailableError:
+    return UnavailableError("state_words_too_many", limit=limits.MAX_PROOF_WORDS)
