@@ -9,18 +9,27 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 pytho
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export HARDHAT_DISABLE_TELEMETRY_PROMPT = true
 
-.PHONY: demo test bench soak setup contracts lock check-python clean
+.PHONY: demo test network-test goquorum bench soak setup contracts lock check-python clean
 
 demo: $(STAMP)/run $(STAMP)/npm-run  ## issue, anchor, hold, show, verify, revoke; then serve
 	@$(BIN)/python -m samples.demo --directory build/demo $(if $(ONCE),--once)
 
-test: setup  ## everything: lint, types, architecture, contracts, pytest
+test: setup goquorum  ## everything: lint, types, architecture, contracts, pytest
 	ruff check .
 	ruff format --check .
 	mypy
 	lint-imports
 	hardhat test solidity
 	pytest -n 3 --dist loadfile $(PYTEST_ARGS)
+
+network-test: setup goquorum  ## a network of validators, its nodes on hosts of their own (needs root)
+	pytest tests/network $(PYTEST_ARGS)
+
+GETH := build/goquorum/geth
+goquorum: $(if $(ECERT_GETH),,$(GETH))  ## build GoQuorum for tests; ECERT_GETH names one that is there
+$(GETH): networks/goquorum/go.mod networks/goquorum/go.sum networks/qbft/build.py | $(STAMP)/network
+	@echo "Building GoQuorum from its sources (a minute or two)"
+	@$(BIN)/python -m networks.qbft.build
 
 bench: setup $(STAMP)/npm-peers  ## the figures of docs/benchmarks.md, beside the peers', in one run
 	@$(BIN)/python -m benchmarks
@@ -66,6 +75,11 @@ $(STAMP)/dev: requirements/dev.lock pyproject.toml | $(STAMP)
 	@echo "Installing what testing needs (pinned, with hashes)"
 	@$(install) --require-hashes -r requirements/dev.lock
 	@$(package)
+	@touch $@
+
+$(STAMP)/network: requirements/network.lock | $(STAMP)/dev
+	@echo "Installing what builds GoQuorum (pinned, with hashes)"
+	@$(install) --require-hashes -r requirements/network.lock
 	@touch $@
 
 $(STAMP)/npm-run: package-lock.json $(STAMP)/run

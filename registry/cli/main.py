@@ -18,7 +18,7 @@ from ecert.fields import time_text
 from ecert.limits import MAX_TRUST_FILE_BYTES
 from ecert.trust import TrustStore, signed_file
 from registry.application import Registry
-from registry.cli import backup, departments, documents
+from registry.cli import backup, departments, documents, network
 from registry.cli.session import CHAIN, Options, acting, keep_settings, opened, settings
 from registry.database import Database, without_password
 from registry.errors import SettingsError
@@ -47,6 +47,7 @@ app.add_typer(departments.app, name="department")
 app.add_typer(departments.officers, name="officer")
 app.add_typer(documents.app)
 app.add_typer(backup.app)
+app.add_typer(network.app, name="network")
 
 
 @app.callback()

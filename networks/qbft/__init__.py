@@ -1,0 +1,1 @@
+"""Networks of validators: their files, their processes, the hosts that they run on."""
