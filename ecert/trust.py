@@ -6,7 +6,8 @@ each later one must be signed by enough keys of the old and of the new council.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -213,6 +214,18 @@ class TrustStore:
             raise MalformedError("time_not_aware")
         if now.timestamp() >= self.file.expires:
             raise TrustError("trust_expired", expired=time_text(self.file.expires))
+
+    def going_on_from(self, block: PinnedBlock) -> "TrustStore":
+        """Return a store for which ``block``, proved with this one before, is certain as well.
+
+        Args:
+            block: The block; one that is not after the checkpoint changes nothing.
+        """
+        if block.number <= self.file.checkpoint.number:
+            return self
+        store = copy(self)
+        store.file = replace(self.file, checkpoint=block, history=self.file.pins)
+        return store
 
     @staticmethod
     def successor(

@@ -12,7 +12,7 @@ from ecert.encoding import canonical_json, json_decode
 from ecert.errors import MalformedError, UnavailableError
 from ecert.facts import Basis
 from ecert.fields import Fields, hex_text
-from ecert.trust import TrustFile
+from ecert.trust import PinnedBlock, TrustFile
 from verifier.snapshot_rows import malformed
 
 FORMAT = 1
@@ -34,6 +34,8 @@ class Meta:
         successors: Successors of closed contracts, by name.
         position: The last log entry that was replayed.
         basis: What the heads, hence the records, rest on.
+        validators: Who seals at the block's height, where it was proved by them: the next update
+            follows on from there.
     """
 
     chain_id: int
@@ -45,6 +47,15 @@ class Meta:
     successors: Mapping[str, bytes]
     position: Position
     basis: Basis
+    validators: tuple[bytes, ...] = ()
+
+    @property
+    def proved(self) -> PinnedBlock | None:
+        """The block, where its validators proved it."""
+        if self.basis is not Basis.VALIDATORS or not self.validators:
+            return None
+        header = self.header
+        return PinnedBlock(header.number, header.hash, header.state_root, self.validators)
 
     def check(self, trust: TrustFile, *, path: Path) -> None:
         """Check that this is a snapshot of the chain and contracts that ``trust`` names.
@@ -97,6 +108,7 @@ class Meta:
             "successors": _hex(self.successors),
             "basis": self.basis.value,
             "position": {"block": self.position.block, "index": self.position.index},
+            "validators": [hex_text(address) for address in self.validators],
         }
         text = canonical_json(value, where="snapshot").decode()
         connection.execute("INSERT OR REPLACE INTO meta VALUES (1, ?)", (text,))
@@ -144,6 +156,7 @@ class Meta:
                 position.integer("index", low=-1, high=_MAX_POSITION),
             ),
             basis=_basis(fields),
+            validators=_validators(fields),
         )
 
 
@@ -152,6 +165,12 @@ def _basis(fields: Fields) -> Basis:
         return Basis(fields.text("basis"))
     except ValueError as error:
         raise fields.fail("basis") from error
+
+
+def _validators(fields: Fields) -> tuple[bytes, ...]:
+    if "validators" not in fields:  # made by an earlier version
+        return ()
+    return fields.hexadecimals("validators", 20, limit=limits.MAX_VALIDATORS)
 
 
 def _hex(values: Mapping[str, bytes]) -> dict[str, str]:

@@ -45,7 +45,9 @@ class SnapshotUpdate:
                 position=self.meta.position,
             )
 
-    def finish(self, header: Header, time: int, basis: Basis) -> Meta:
+    def finish(
+        self, header: Header, time: int, basis: Basis, *, validators: tuple[bytes, ...] = ()
+    ) -> Meta:
         """Say which block the records stand at; without this the update changes nothing.
 
         Args:
@@ -53,6 +55,7 @@ class SnapshotUpdate:
             time: As of when nothing later is known, unix seconds; an earlier one than before is
                 not taken, since it is no news.
             basis: What the heads rest on that the records were compared with.
+            validators: Who seals at the block's height, where they proved it.
 
         Raises:
             UnavailableError: ``snapshot_would_go_back``, ``chain_reorganised``.
@@ -71,6 +74,7 @@ class SnapshotUpdate:
             successors=self.state.successors,
             position=self.state.position,
             basis=basis,
+            validators=validators,
         )
         meta.write(self._connection)
         self.done = True

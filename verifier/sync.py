@@ -1,15 +1,16 @@
 """Brings a snapshot forward to the newest final block, checking on the way.
 
-1 chain id, genesis block, pinned block and contracts' code are those of the trust file
-2 the final block is the one that the operator signed (embedded chain), and the node has it
+1 the newest final block is one that a quorum of the network's validators sealed; on an embedded
+  chain, the one that the operator signed, and the node has it
+2 chain id, genesis block, pinned block and contracts' code are those of the trust file
 3 the block that the snapshot stood at is still on the chain
-4 the events since then, replayed, lead to the heads that the contracts keep at the final block;
-  where the operator signed its state root, the heads are proved from it, as is the code
+4 the events since then, replayed, lead to the heads that the contracts keep at that block, which
+  are proved from its state root, as is the code (the node's word, where an embedded chain's node
+  makes no proofs)
 
 Whatever fails, the snapshot remains what it was.
 """
 
-import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,16 +20,13 @@ from ecert.chain.blocks import Header
 from ecert.chain.finality import FinalWhenSigned
 from ecert.chain.node import Nodes
 from ecert.chain.records import CONTRACTS
+from ecert.chain.seen_blocks import LAG_SECONDS, SeenBlocks
 from ecert.errors import UnavailableError
 from ecert.facts import Basis
 from ecert.fields import hex_text
 from ecert.trust import Contract, TrustStore
 from verifier.snapshot_meta import Meta
 from verifier.snapshot_update import SnapshotUpdate, update
-
-
-class _NoProofsError(Exception):
-    """No node makes proofs of this block; never leaves this module."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,32 +70,49 @@ def sync(
             (``event_…``), or ``rpc_url_malformed``.
         TrustError: ``signed_by_too_few``: no operator signed the checkpoint.
         UnavailableError: ``sync_other_chain``, ``sync_other_code``, ``checkpoint_not_on_chain``,
-            ``chain_reorganised``, ``snapshot_would_go_back``, ``heads_differ``; the nodes' failures
-            (``rpc_…``) and the file's (``snapshot_…``).
+            ``chain_reorganised``, ``snapshot_would_go_back``, ``heads_differ``,
+            ``handover_not_found``; the nodes' failures (``rpc_…``) and the file's (``snapshot_…``).
     """
     nodes = Nodes(urls)
-    final, as_of = _final_block(nodes, trust, fetch_checkpoint)
-    _check_chain(nodes, trust, final.number)
     with update(path, trust) as changes:
         before = changes.meta
+        if trust.file.engine == "anvil":
+            final, as_of = _signed_block(nodes, trust, fetch_checkpoint)
+            validators: tuple[bytes, ...] = ()
+        else:
+            final, validators = _sealed_block(nodes, trust, before, clock())
+            as_of = final.time
+        _check_chain(nodes, trust, final.number)
         if before is not None:
             _check_continues(nodes, before, final)
         count = _replay(nodes, trust, changes, final.number)
         basis = _compare_heads(nodes, trust, changes.state.heads, final)
         if nodes.header(final.number).hash != final.hash:
             raise _reorganised(final, nodes.header(final.number))
-        after = changes.finish(final, min(as_of, int(clock())), basis)
+        time_known = min(as_of, int(clock()))
+        after = changes.finish(final, time_known, basis, validators=validators)
     start = before.header.number if before else None
     return Synced(start, final.number, after.time, count, basis)
 
 
-def _final_block(
+def _sealed_block(
+    nodes: Nodes, trust: TrustStore, before: Meta | None, now: float
+) -> tuple[Header, tuple[bytes, ...]]:
+    """Return a network's newest block, which its validators proved, and who they are.
+
+    They are followed from the block that the snapshot stands at, where that was proved, or else
+    from the trust file's.
+    """
+    proved = before.proved if before is not None else None
+    known = trust if proved is None else trust.going_on_from(proved)
+    block = SeenBlocks(nodes, known).newest(since=now - LAG_SECONDS)
+    return Header(block.number, block.hash, block.state_root, block.time), block.validators
+
+
+def _signed_block(
     nodes: Nodes, trust: TrustStore, fetch_checkpoint: Callable[[], bytes]
 ) -> tuple[Header, int]:
-    """Return the newest final block and as of when it is known to be the newest."""
-    if trust.file.engine != "anvil":
-        header = nodes.header("latest")
-        return header, header.time
+    """Return the block that the operator signed and as of when it is known to be the newest."""
     signed = FinalWhenSigned(trust, fetch_checkpoint).verified()
     header = nodes.header(signed.number)
     if (header.hash, header.state_root) != (signed.hash, signed.state_root):
@@ -175,23 +190,22 @@ def _compare_heads(
 
 def _heads(nodes: Nodes, trust: TrustStore, final: Header) -> tuple[dict[str, bytes], Basis]:
     contracts = {name: trust.file.contracts[name] for name in CONTRACTS}
-    if trust.file.engine == "anvil":  # the operator signed the state root
-        with contextlib.suppress(_NoProofsError):
-            return {
-                name: _proven_head(nodes, name, contract, final)
-                for name, contract in contracts.items()
-            }, Basis.OPERATOR
+    embedded = trust.file.engine == "anvil"
+    try:
+        heads = {
+            name: _proven_head(nodes, name, contract, final) for name, contract in contracts.items()
+        }
+    except UnavailableError as error:
+        if error.code != "rpc_refused" or not embedded:
+            raise
+    else:
+        return heads, Basis.OPERATOR if embedded else Basis.VALIDATORS
     heads = {name: nodes.head(c.address, final.number) for name, c in contracts.items()}
     return heads, Basis.NODE
 
 
 def _proven_head(nodes: Nodes, name: str, contract: Contract, final: Header) -> bytes:
-    try:
-        proven = nodes.proven_head(contract.address, final.number, final.state_root)
-    except UnavailableError as error:
-        if error.code == "rpc_refused":
-            raise _NoProofsError from error
-        raise
+    proven = nodes.proven_head(contract.address, final.number, final.state_root)
     _check_code(name, contract, proven.code_hash)
     return proven.head
 

@@ -72,6 +72,7 @@ class Nodes:
 
     def any(
         self,
+        method: str,
         use: Callable[[RpcNode], T],
         *,
         rank: Callable[[T], float] = lambda _: 0.0,
@@ -80,6 +81,7 @@ class Nodes:
         """Return what ``use`` makes of one node alone, as ``RpcPool.any`` does.
 
         Args:
+            method: The RPC method whose answer is at fault where it cannot be read.
             use: Asks a node; ``MalformedError`` and ``ProofError`` are this node's fault.
             rank: How good an answer is.
             enough: The first answer that is as good as this is taken, or else the best one.
@@ -90,7 +92,7 @@ class Nodes:
         """
 
         def use_or_fail(node: RpcNode) -> T:
-            return _reading("eth_getProof", lambda _: use(node))(None, node)
+            return _reading(method, lambda _: use(node))(None, node)
 
         return self._pool.any(use_or_fail, rank=rank, enough=enough)
 

@@ -10,13 +10,10 @@ from dataclasses import replace
 from typing import NoReturn
 
 from ecert.chain.node import Nodes
+from ecert.chain.seen_blocks import LAG_SECONDS
 from ecert.chain.state_proof import Gatherer, facts_of
 from ecert.facts import Facts, Query
 from ecert.trust import TrustStore
-
-LAG_SECONDS = 60.0
-"""How old a node's newest block may be before other nodes are asked too: networks make one every
-few seconds. Where none has a newer one, the newest answers, and says as of when."""
 
 
 class ProvenReader:

@@ -6,10 +6,15 @@ from typing import NoReturn
 from ecert.chain import qbft
 from ecert.chain.block_proof import BlockProof, ProvenBlock, prove_block
 from ecert.chain.header import BlockHeader
-from ecert.chain.node import Nodes
+from ecert.chain.node import Nodes, sealed_header
+from ecert.chain.rpc import RpcNode
 from ecert.chain.validators import Handover
 from ecert.errors import ProofError
 from ecert.trust import TrustStore
+
+LAG_SECONDS = 60.0
+"""How old a node's newest block may be before other nodes are asked too: networks make one every
+few seconds. Where none has a newer one, the newest answers, and says as of when."""
 
 KEPT = 64
 """Blocks remembered: a minute of them at one a second."""
@@ -31,6 +36,25 @@ class SeenBlocks:
         self._trust = trust
         self._known: OrderedDict[bytes, tuple[BlockProof, ProvenBlock]] = OrderedDict()
         self._handovers: tuple[Handover, ...] = ()
+
+    def newest(self, *, since: float = 0.0) -> ProvenBlock:
+        """Return the newest block of a node that proves it.
+
+        Args:
+            since: A node whose newest block is older than this is behind: others are asked too,
+                and the newest of all is returned. Unix seconds.
+
+        Raises:
+            UnavailableError: No node gives a usable answer, ``rpc_proof_invalid`` where it proves
+                nothing.
+        """
+        method = "eth_getBlockByNumber"
+
+        def ask(node: RpcNode) -> ProvenBlock:
+            block = node.call(method, ["latest", False])
+            return self.prove(sealed_header("latest")(block))[1]
+
+        return self._nodes.any(method, ask, rank=lambda block: block.time, enough=since)
 
     def prove(self, header: BlockHeader) -> tuple[BlockProof, ProvenBlock]:
         """Return a proof of the header's block, and what it proves.

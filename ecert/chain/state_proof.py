@@ -23,6 +23,8 @@ from ecert.facts import Basis, Facts, Query
 from ecert.fields import MAX_TIME, hex_text
 from ecert.trust import TrustFile, TrustStore
 
+_METHOD = "eth_getProof"
+
 
 @dataclass(frozen=True, slots=True)
 class StateProof:
@@ -166,6 +168,7 @@ class Gatherer:
         view.call_data(query)  # what cannot be asked is no node's fault
         if self._trust.file.engine != "anvil":
             return self._nodes.any(
+                _METHOD,
                 lambda node: self._newest(node, query),
                 rank=lambda gathered: gathered.block.time,
                 enough=since,
@@ -174,7 +177,7 @@ class Gatherer:
             self._nodes, self._trust, "latest", fetch_checkpoint=self._fetch_checkpoint
         )
         block = proof.verify(self._trust)
-        return self._nodes.any(lambda node: self._at(node, query, proof, block))
+        return self._nodes.any(_METHOD, lambda node: self._at(node, query, proof, block))
 
     def _newest(self, node: RpcNode, query: Query) -> Gathered:
         file = self._trust.file

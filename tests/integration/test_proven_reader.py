@@ -10,8 +10,9 @@ import pytest
 
 from ecert.chain import qbft, view
 from ecert.chain.abi import signature
-from ecert.chain.proven_reader import LAG_SECONDS, ProvenReader
+from ecert.chain.proven_reader import ProvenReader
 from ecert.chain.rpc import RpcNode
+from ecert.chain.seen_blocks import LAG_SECONDS
 from ecert.client.online import online_verifier
 from ecert.client.registry import Registries
 from ecert.errors import UnavailableError

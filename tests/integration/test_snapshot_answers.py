@@ -146,17 +146,6 @@ def test_a_closed_contract_answers_no_more(fresh: ChainWorld, path: Path) -> Non
             assert caught.value.details["contract"] == "statuses"
 
 
-def test_qbft_needs_no_checkpoint(world: ChainWorld, path: Path) -> None:
-    trust = world.trust(world.network_file("quorum"))
-
-    def fetch() -> bytes:
-        raise AssertionError("not asked")
-
-    done = sync(path, trust, [world.chain.rpc_url], fetch_checkpoint=fetch)
-    assert done.block == int(world.block()["number"], 16)
-    assert done.basis is Basis.NODE, "seals are not checked here"
-
-
 def test_a_node_without_proofs_gives_its_word(world: ChainWorld, path: Path) -> None:
     with running(FakeNode(alter=no_proofs, behind=world.chain.rpc_url)) as node:
         assert synced(world, path, url=node.url).basis is Basis.NODE
