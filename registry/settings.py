@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from ecert.trust import EPOCH_LENGTH
 from registry.errors import SettingsError
 
 _HOUR = 3600
@@ -27,6 +28,8 @@ class Settings(BaseSettings):
         rpc_urls: JSON-RPC addresses of the chain's nodes, the preferred one first, in the
             environment separated by commas; the embedded chain when there is none.
         rpc_url: The same for one node, as it was called first.
+        epoch_length: Blocks after which votes of the network's validators lapse, as its genesis
+            file says.
         council_delay: Seconds that acts of the council wait, fixed when contracts are deployed.
         batch_seconds: A batch closes this long after its oldest document was signed, if not full.
         batch_leaves: A batch closes when it has this many leaves.
@@ -56,6 +59,7 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None
     rpc_urls: Annotated[tuple[str, ...], NoDecode] = ()
     rpc_url: str | None = None
+    epoch_length: int = Field(default=EPOCH_LENGTH, ge=1)
     council_delay: int = Field(default=48 * _HOUR, ge=0)
     batch_seconds: float = Field(default=3.0, ge=0)
     batch_leaves: int = Field(default=1024, ge=1, le=1024)

@@ -28,6 +28,7 @@ from registry.errors import ReconciliationError, SettingsError
 from registry.migrations import revision_of, upgrade
 from registry.outbox.checkpoints import keep_checkpoint
 from registry.outbox.models import ChainDeployment
+from registry.outbox.seals import Base
 from registry.outbox.sight import Settlement
 from registry.settings import Settings
 from registry.timekeeping import ClockWatch
@@ -58,6 +59,7 @@ def set_up(
     *,
     chain_id: int,
     engine: Engine,
+    base: Base | None = None,
     cost: Cost | None = None,
     clock: Clock = unix_now,
     watch: ClockWatch | None = None,
@@ -71,6 +73,7 @@ def set_up(
         settlement: Makes blocks final.
         chain_id: The chain's id.
         engine: The chain's engine, for the trust file.
+        base: From where the chain's validators are followed, where it has any.
         cost: Cost of the key store's scrypt; its default when not given.
         clock: The time.
         watch: Judges the clock; one that knows nothing yet when not given.
@@ -117,6 +120,8 @@ def set_up(
             )
         final = settlement.settle()
         with database.transaction() as session:
+            if base is not None and row.base is None:
+                row.base, row.base_validators = base.number, b"".join(base.validators)
             row = session.merge(row)
             watch = watch or ClockWatch()
             context = Context(settings, Catalogue.load(), keystore, Contracts.of(row), clock, watch)

@@ -6,6 +6,7 @@ from registry.context import Contracts
 from registry.departments.keys import public_key_of
 from registry.departments.models import KeyPurpose
 from registry.errors import NotFoundError
+from registry.outbox.checkpoints import addresses
 from registry.outbox.models import ChainDeployment
 from registry.services import Services
 
@@ -66,11 +67,17 @@ def describe_trust(
         genesis_hash=deployment.genesis_hash,
         engine=deployment.engine,  # type: ignore[arg-type]  # set_up took an Engine
         operators=tuple(map(public_key_of, services.keys.signing_keys(KeyPurpose.CHECKPOINTS))),
-        checkpoint=PinnedBlock(checkpoint.number, checkpoint.hash, checkpoint.state_root),
+        checkpoint=PinnedBlock(
+            checkpoint.number,
+            checkpoint.hash,
+            checkpoint.state_root,
+            addresses(checkpoint.validators or b""),
+        ),
         contracts=_contracts(context.contracts),
         catalogue_hash=Catalogue.load().hash,
         registries=(context.settings.origin,),
         history=_history(previous, checkpoint.number),
+        epoch_length=None if deployment.engine == "anvil" else context.settings.epoch_length,
     )
 
 

@@ -17,7 +17,7 @@ from ecert.chain.validators import Following, Handover, VotingRules, follow
 from ecert.checkpoint import Checkpoint
 from ecert.errors import ProofError, UnavailableError
 from ecert.facts import Basis
-from ecert.trust import TrustFile, TrustStore
+from ecert.trust import Engine, TrustFile, TrustStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +103,14 @@ def following_from(file: TrustFile, block: int) -> Following:
 
 
 def voting_rules(file: TrustFile) -> VotingRules:
-    """Return how the chain's engine counts votes."""
+    """Return how votes are counted on the chain that a trust file names."""
     assert file.epoch_length is not None  # the engine is one with validators
-    return VotingRules(file.epoch_length, in_epoch_blocks=file.engine == "quorum")
+    return voting_rules_of(file.engine, file.epoch_length)
+
+
+def voting_rules_of(engine: Engine, epoch_length: int) -> VotingRules:
+    """Return how an engine counts votes."""
+    return VotingRules(epoch_length, in_epoch_blocks=engine == "quorum")
 
 
 def _sealed(file: TrustFile, header: BlockHeader, handovers: tuple[Handover, ...]) -> ProvenBlock:

@@ -48,6 +48,10 @@ class VotingRules:
             return None
         return block // self.epoch_length
 
+    def lapsed(self, change: int, block: int) -> bool:
+        """Whether no vote from before ``change`` can count in ``block`` or later."""
+        return block // self.epoch_length > change // self.epoch_length
+
 
 def deciding(validators: int) -> int:
     """Return how many of so many validators decide a vote: more than half."""
@@ -75,6 +79,17 @@ class Following:
         self._sets = [(block, tuple(sorted(validators)))]
         self._rules = rules
         self._counted = counted
+
+    def branch(self) -> "Following":
+        """Return another of these that knows the same and goes its own way."""
+        other = Following(*self.base, self._rules, counted=self._counted)
+        other._sets = list(self._sets)
+        return other
+
+    @property
+    def base(self) -> tuple[int, tuple[bytes, ...]]:
+        """The certain block's number, and its set."""
+        return self._sets[0]
 
     @property
     def since(self) -> int:

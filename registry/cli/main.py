@@ -14,7 +14,7 @@ import typer
 
 from ecert.client.console import run as run_console
 from ecert.client.home import read_file, write_file
-from ecert.fields import time_text
+from ecert.fields import hex_text, time_text
 from ecert.limits import MAX_TRUST_FILE_BYTES
 from ecert.trust import TrustStore, signed_file
 from registry.application import Registry
@@ -87,6 +87,15 @@ def init(
         Engines | None,
         typer.Option(help="The nodes' engine; told by looking if not given. 链引擎。"),
     ] = None,
+    epoch_length: Annotated[
+        int | None, typer.Option(help="Blocks after which validators' votes lapse. 投票周期。")
+    ] = None,
+    accept_validators: Annotated[
+        bool,
+        typer.Option(
+            "--accept-validators", help="Take the nodes' word for the validators. 采信验证节点。"
+        ),
+    ] = False,
     development: Annotated[
         bool, typer.Option("--development", help="Allow http on this machine. 开发环境。")
     ] = False,
@@ -106,13 +115,18 @@ def init(
         host=host,
         port=port,
         batch_seconds=batch_seconds,
+        epoch_length=epoch_length,
     )
     chosen.read_passphrase()
     _require_same(chosen)
     _make_directory(Options.directory)
     from registry.cli.running import set_up_registry  # noqa: PLC0415  # see above
 
-    made = set_up_registry(chosen, None if engine is None else engine.value)
+    made = set_up_registry(
+        chosen,
+        None if engine is None else engine.value,
+        accept_validators=accept_validators,
+    )
     keep_settings(chosen)
     if not (Options.directory / TRUST).exists():  # run again, this goes on where it was stopped
         write_trust(made.registry)
@@ -185,6 +199,19 @@ def accept_clock() -> None:
     with acting() as (services, actor):
         now = accept(services.session, services.context, actor)
     print(f"已确认 accepted: {time_text(now)}")
+
+
+@app.command("accept-validators")
+def accept_the_validators() -> None:
+    """Say that the validators were changed on purpose, without votes. 确认验证节点变更。"""
+    from registry.cli.running import newest_validators  # noqa: PLC0415  # see above
+    from registry.outbox.checkpoints import accept_validators  # noqa: PLC0415
+
+    with acting() as (services, actor):
+        base = newest_validators(settings(), services.context.contracts.chain_id)
+        accept_validators(services.session, services.context, actor, base)
+    listed = "\n".join(hex_text(address) for address in base.validators)
+    print(f"已确认，自区块 accepted from block {base.number}:\n{listed}")
 
 
 @app.command("db-upgrade")

@@ -13,33 +13,46 @@ from registry.chain.engines import engine_of
 from registry.chain.rpc import RpcPool
 from registry.chain.sender import Sender
 from registry.cli.session import CHAIN
+from registry.errors import SettingsError
+from registry.outbox.seals import Base, genesis_base, newest_base, seals_of
 from registry.outbox.sight import EmbeddedSettlement, NetworkSettlement, Settlement, Sight
 from registry.outbox.worker import Worker, network_of, sight_of
 from registry.settings import Settings
 from registry.setup import SetUp, set_up
 
 
-def set_up_registry(settings: Settings, chosen_engine: Engine | None = None) -> SetUp:
+def set_up_registry(
+    settings: Settings, chosen_engine: Engine | None = None, *, accept_validators: bool = False
+) -> SetUp:
     """Make keys, contracts, first checkpoint and first operator, telling of each contract.
 
     Args:
         settings: The deployment's choices.
         chosen_engine: The chain's engine; told by looking at the chain when not given.
+        accept_validators: Take the validators of the newest block on the word of all the nodes,
+            instead of following them from block 0.
 
     Raises:
         SettingsError: ``engine_not_qbft``, ``engine_is_qbft``, or as ``set_up``.
         UnavailableError: A node does not answer, or ``sender_chain_id_wrong``: not all are of one
             chain.
     """
+    base: Base | None = None
     with ExitStack() as stack:
         if settings.nodes:
             chain_id = Nodes(settings.nodes[:1]).chain_id()
             for url in settings.nodes:
                 Sender(RpcPool([url], chain_id)).block_number()
-            settlement: Settlement = NetworkSettlement(Sender(RpcPool(settings.nodes, chain_id)))
             urls = settings.nodes
             development = settings.environment == "development"
             engine = engine_of(Nodes(urls), development=development, chosen=chosen_engine)
+            sender = Sender(RpcPool(urls, chain_id))
+            if engine != "anvil":
+                base = newest_base(sender, urls) if accept_validators else genesis_base(urls)
+            seals = seals_of(
+                urls, engine, settings.epoch_length, lambda: base or genesis_base(urls)
+            )
+            settlement: Settlement = NetworkSettlement(sender, seals=seals)
         else:
             chain = stack.enter_context(EmbeddedChain(settings.directory / CHAIN))
             chain_id, settlement, urls = chain.chain_id, EmbeddedSettlement(chain), (chain.rpc_url,)
@@ -50,8 +63,21 @@ def set_up_registry(settings: Settings, chosen_engine: Engine | None = None) -> 
             settlement,
             chain_id=chain_id,
             engine=engine,
+            base=base,
             report=lambda name: print(f"合约 contract: {name}", flush=True),
         )
+
+
+def newest_validators(settings: Settings, chain_id: int) -> Base:
+    """Return the validators of the newest block, on the word of all the nodes together.
+
+    Raises:
+        SettingsError: ``engine_not_qbft``.
+        UnavailableError: As ``newest_base``.
+    """
+    if not settings.nodes or not Nodes(settings.nodes).is_qbft():
+        raise SettingsError("engine_not_qbft")
+    return newest_base(Sender(RpcPool(settings.nodes, chain_id)), settings.nodes)
 
 
 def _tell() -> None:

@@ -24,7 +24,7 @@ CHAIN = "chain"
 """The folder of the embedded chain, within the registry's."""
 KEPT = (
     *("origin", "environment", "council_delay", "database_url", "rpc_urls", "rpc_url"),
-    *("host", "port", "batch_seconds"),
+    *("host", "port", "batch_seconds", "epoch_length"),
 )
 """Settings that ``init`` keeps in the directory, for its owner only: a node's address may hold a
 credential. The database's password is left out: that comes from the environment or libpq's own

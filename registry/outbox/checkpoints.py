@@ -3,9 +3,10 @@
 from sqlmodel import Session
 
 from ecert.chain.node import Header
+from ecert.chain.qbft import ADDRESS_BYTES
 from ecert.checkpoint import Checkpoint
 from ecert.errors import UnavailableError
-from ecert.fields import time_text
+from ecert.fields import hex_text, time_text
 from registry.access.actor import Actor
 from registry.access.models import Role
 from registry.audit.service import AuditTrail
@@ -13,7 +14,8 @@ from registry.context import Context
 from registry.departments.keys import KeyService
 from registry.departments.models import KeyPurpose
 from registry.errors import NotFoundError
-from registry.outbox.models import ChainCheckpoint
+from registry.outbox.models import ChainCheckpoint, ChainDeployment
+from registry.outbox.seals import Base, SealedHeader
 
 _BLOCKS_AT_ONCE = 10_000
 _BLOCKS_A_SECOND = 100
@@ -53,7 +55,47 @@ def keep_checkpoint(session: Session, context: Context, block: Header) -> ChainC
         state_root=block.state_root,
         time=now,
     )
-    return _keep(session, context, checkpoint)
+    if not isinstance(block, SealedHeader):
+        return _keep(session, context, checkpoint)
+    keep_base(session, block.base)
+    return _keep(session, context, checkpoint, b"".join(block.validators))
+
+
+def keep_base(session: Session, base: Base) -> None:
+    """Keep from where the validators are followed."""
+    row = session.get(ChainDeployment, 1)
+    assert row is not None  # a registry has one before it has a checkpoint
+    row.base, row.base_validators = base.number, b"".join(base.validators)
+    session.add(row)
+
+
+def accept_validators(session: Session, context: Context, actor: Actor, base: Base) -> None:
+    """Follow the validators from ``base`` on, which an operator has found to be right.
+
+    Raises:
+        ForbiddenError: The actor is no operator.
+    """
+    actor.require(Role.OPERATOR)
+    keep_base(session, base)
+    AuditTrail(session, context.clock).record(
+        actor,
+        "validators.accept",
+        "checkpoint",
+        block=base.number,
+        validators=[hex_text(address) for address in base.validators],
+    )
+
+
+def base_of(row: ChainDeployment) -> Base | None:
+    """Return from where the validators are followed, if the chain has any."""
+    if row.base is None or row.base_validators is None:
+        return None
+    return Base(row.base, addresses(row.base_validators))
+
+
+def addresses(data: bytes) -> tuple[bytes, ...]:
+    """Return addresses that are kept one after another."""
+    return tuple(data[at : at + ADDRESS_BYTES] for at in range(0, len(data), ADDRESS_BYTES))
 
 
 def accept_clock(session: Session, context: Context, actor: Actor) -> int:
@@ -75,14 +117,16 @@ def accept_clock(session: Session, context: Context, actor: Actor) -> int:
         raise NotFoundError("checkpoint_missing")
     now, before = context.clock(), row.time
     again = Checkpoint(row.chain_id, row.number, row.hash, row.state_root, time=now)
-    _keep(session, context, again)
+    _keep(session, context, again, row.validators)
     AuditTrail(session, context.clock).record(
         actor, "clock.accept", "checkpoint", before=time_text(before), now=time_text(now)
     )
     return now
 
 
-def _keep(session: Session, context: Context, checkpoint: Checkpoint) -> ChainCheckpoint:
+def _keep(
+    session: Session, context: Context, checkpoint: Checkpoint, validators: bytes | None = None
+) -> ChainCheckpoint:
     keys = KeyService(session, context.keystore)
     signer = keys.signer(keys.signing_key(None, KeyPurpose.CHECKPOINTS))
     row = session.merge(
@@ -94,6 +138,7 @@ def _keep(session: Session, context: Context, checkpoint: Checkpoint) -> ChainCh
             state_root=checkpoint.state_root,
             time=checkpoint.time,
             signed=checkpoint.sign(signer),
+            validators=validators,
         )
     )
     session.flush()

@@ -96,6 +96,11 @@ class ChainDeployment(SQLModel, table=True):
     council_delay: int = Field(sa_type=sa.BigInteger)
     record: dict[str, Any] = Field(sa_type=sa.JSON)
     """Contracts and blocks, as ``registry.chain.deploy.Deployment`` writes them."""
+    base: int | None = Field(default=None, sa_type=sa.BigInteger)
+    """A block whose validators are certain, and from which they are followed; none where the chain
+    has none."""
+    base_validators: bytes | None = Field(default=None, sa_type=sa.LargeBinary)
+    """Their addresses, one after another."""
 
 
 class ChainDuty(SQLModel, table=True):
@@ -122,6 +127,8 @@ class ChainCheckpoint(SQLModel, table=True):
     state_root: bytes = Field(sa_type=sa.LargeBinary)
     time: int = Field(sa_type=sa.BigInteger)
     signed: bytes = Field(sa_type=sa.LargeBinary)
+    validators: bytes | None = Field(default=None, sa_type=sa.LargeBinary)
+    """Addresses of the validators at its height, one after another, where it has any."""
 
 
 class WorkerState(SQLModel, table=True):

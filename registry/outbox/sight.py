@@ -13,6 +13,7 @@ from networks.embedded import EmbeddedChain
 from registry.chain.calls import ContractCall
 from registry.chain.rpc import disagreement
 from registry.chain.sender import Sender
+from registry.outbox.seals import Seals
 
 Final = tuple[int, bytes]
 """Number and hash of a final block."""
@@ -93,7 +94,7 @@ class EmbeddedSettlement:
 
 
 class NetworkSettlement:
-    """QBFT: a block is final as soon as it exists, which most of the nodes must say.
+    """QBFT: a block is final as soon as it exists: a quorum of validators sealed it.
 
     Nothing that is final can be taken back there. It is looked at all the same: whoever runs the
     validators could, and so can the wrong node behind an address.
@@ -101,6 +102,7 @@ class NetworkSettlement:
     Args:
         sender: Asks the chain's nodes.
         last: Returns the newest block that was called final, if there is one.
+        seals: Checks the seals of blocks; None on a chain that has no validators.
         look_seconds: How often that block is looked at.
     """
 
@@ -111,10 +113,12 @@ class NetworkSettlement:
         sender: Sender,
         last: Callable[[], Final | None] = lambda: None,
         *,
+        seals: Seals | None = None,
         look_seconds: float = LOOK_SECONDS,
     ) -> None:
         self._sender = sender
         self._last = last
+        self._seals = seals
         self._look_seconds = look_seconds
         self._looked_at = float("-inf")
         self._told: Final | None = None
@@ -132,11 +136,12 @@ class NetworkSettlement:
         return self._told is not None
 
     def settle(self) -> Header:
-        """Return the newest block that most nodes have, and the same.
+        """Return the newest block that most nodes have, and the same, with its validators' seals.
 
         Raises:
             UnavailableError: ``chain_nodes_behind``, ``chain_nodes_disagree``;
-                ``chain_block_replaced`` where ``recover`` has not told of it yet.
+                ``chain_block_replaced`` where ``recover`` has not told of it yet;
+                ``chain_block_unproven``: what the nodes say is not what validators sealed.
         """
         height, lost = self._look()
         if lost is not None and lost != self._told:
@@ -145,7 +150,7 @@ class NetworkSettlement:
         header = self._sender.header(height)
         if header is None:
             raise disagreement(f"block {height}")
-        return header
+        return header if self._seals is None else self._seals.check(header)
 
     def _look(self) -> tuple[int, Final | None]:
         """Return the chain's height, and the newest final block if another has its place."""

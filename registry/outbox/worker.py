@@ -10,11 +10,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import cast
 
 from sqlmodel import Session
 
 from ecert.chain.node import Nodes
 from ecert.errors import EcertError, UnavailableError
+from ecert.trust import Engine
 from networks.embedded import EmbeddedChain
 from registry.application import Registry
 from registry.batches.sealing import queue_anchors, seal_waiting
@@ -24,11 +26,12 @@ from registry.context import Context
 from registry.documents.renewal import mark_stale, renew_stale
 from registry.documents.signing import sign_approved
 from registry.errors import ConflictError, ReconciliationError
-from registry.outbox.checkpoints import keep_checkpoint, signing_time
+from registry.outbox.checkpoints import base_of, keep_checkpoint, signing_time
 from registry.outbox.duty import duty_of
-from registry.outbox.models import ChainCheckpoint
+from registry.outbox.models import ChainCheckpoint, ChainDeployment
 from registry.outbox.reconciliation import reconcile
 from registry.outbox.refusals import mend_refused
+from registry.outbox.seals import Base, genesis_base, seals_of
 from registry.outbox.sight import (
     LOOK_SECONDS,
     EmbeddedSettlement,
@@ -314,7 +317,22 @@ def network_of(
     """Return how a registry reads and writes a network of nodes, and what is final there."""
     sight = sight_of(registry, urls)
     last = partial(last_final, registry)
-    return sight, NetworkSettlement(sight.sender, last, look_seconds=look_seconds)
+    with registry.database.reading() as session:
+        row = session.get(ChainDeployment, 1)
+    assert row is not None  # Registry.open checked
+    base = partial(_base, registry, urls)
+    epoch_length = registry.settings.epoch_length
+    seals = seals_of(urls, cast("Engine", row.engine), epoch_length, base)
+    settlement = NetworkSettlement(sight.sender, last, seals=seals, look_seconds=look_seconds)
+    return sight, settlement
+
+
+def _base(registry: Registry, urls: Sequence[str]) -> Base:
+    """Return from where the validators are followed."""
+    with registry.database.reading() as session:
+        row = session.get(ChainDeployment, 1)
+    kept = None if row is None else base_of(row)
+    return kept or genesis_base(urls)
 
 
 def last_final(registry: Registry) -> Final | None:

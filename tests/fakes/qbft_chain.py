@@ -4,6 +4,7 @@ It counts votes as GoQuorum or Besu do, so that its headers are what such a netw
 each step can be made wrongly, as a thief of some keys would.
 """
 
+import copy
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -66,6 +67,7 @@ class QbftChain:
     """
 
     size: int = 4
+    chain_id: int = 20_261
     epoch: int = 30_000
     counts_epoch_blocks: bool = True
     keys: dict[bytes, Key] = field(default_factory=dict)
@@ -100,6 +102,13 @@ class QbftChain:
     def extend(self, count: int = 1) -> None:
         for _ in range(count):
             self.block()
+
+    def branch(self) -> "QbftChain":
+        """Return the same chain, to go another way from here."""
+        other = copy.copy(self)
+        other.headers, other.sets = list(self.headers), list(self.sets)
+        other.votes = {vote: set(voters) for vote, voters in self.votes.items()}
+        return other
 
     def block(self, vote: VoteOn | None = None, *, proposer: bytes | None = None) -> bytes:
         """Add a block that validators would make; return its RLP."""
@@ -164,8 +173,16 @@ class QbftChain:
 
     def answer(self, method: str, params: list[Any], _true: Any = None) -> Any:
         """Answer as a node does; fits ``FakeNode.alter``."""
-        assert method == "eth_getBlockByNumber", method
-        return self.to_rpc(params[0])
+        match method:
+            case "eth_chainId":
+                return hex(self.chain_id)
+            case "eth_syncing":
+                return False
+            case "eth_blockNumber":
+                return hex(self.height)
+            case "eth_getBlockByNumber":
+                return self.to_rpc(params[0])
+        raise AssertionError(method)
 
     def _add(self, header: bytes) -> None:
         self.headers.append(header)
