@@ -143,3 +143,9 @@ MAX_IMPORT_PARTS = 1_000
 
 MAX_IMPORT_ERRORS = 10_000
 """Errors of one file that are listed; the rest are counted."""
+
+MAX_EVIDENCE_BYTES = 256 * KIB
+"""An evidence package; one document's is below 64 KiB."""
+
+MAX_TIMESTAMP_BYTES = 32 * KIB
+"""A timestamping authority's answer, its certificates included."""

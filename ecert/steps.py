@@ -29,7 +29,7 @@ from ecert.receipt import CompactReceipt, Receipt
 from ecert.report import Verdict
 from ecert.signing import SUITES
 from ecert.status import Status
-from ecert.trust import TrustStore
+from ecert.trust import TrustFile, TrustStore
 
 ANCHOR_WITHIN_SECONDS = 24 * 3600
 """A document is anchored within this time of its ``iat``, or it is not valid."""
@@ -55,6 +55,34 @@ class NotChecked(Exception):  # noqa: N818
         self.code, self.verdict, self.details = code, verdict, details
 
 
+def query_of(artefact: Artefact, receipt: Receipt | None) -> Query:
+    """Return what must be known of the chain to verify an artefact with this receipt."""
+    return Query(
+        department=artefact.department,
+        key_id=artefact.kid,
+        kind=artefact.kind.code,
+        digest=artefact.digest,
+        root=receipt.root if receipt else None,
+        status=artefact.status,
+    )
+
+
+def receipt_of(artefact: Artefact, file: TrustFile) -> Receipt | None:
+    """Return the receipt that came with an artefact, a card's as a whole one.
+
+    Raises:
+        ProofError: A card's path cannot belong to a tree of its size.
+    """
+    if not isinstance(artefact.receipt, CompactReceipt):
+        return artefact.receipt
+    return artefact.receipt.expand(
+        artefact.digest,
+        department=artefact.department,
+        chain_id=file.chain_id,
+        contract=file.contracts["anchors"].address,
+    )
+
+
 @dataclass
 class Steps:
     """What one verification works on, and its steps."""
@@ -74,21 +102,12 @@ class Steps:
 
     def gather(self, source: FactSource, receipts: ReceiptSource | None) -> None:
         """Collect the receipt and, with one query, the chain's records."""
-        artefact = self.artefact
         try:
             self.receipt = self._receipt(receipts)
         except EcertError as error:
             self.receipt_error = error
-        query = Query(
-            department=artefact.department,
-            key_id=artefact.kid,
-            kind=artefact.kind.code,
-            digest=artefact.digest,
-            root=self.receipt.root if self.receipt else None,
-            status=artefact.status,
-        )
         try:
-            facts = source.facts(query)
+            facts = source.facts(query_of(self.artefact, self.receipt))
         except EcertError as error:
             self.facts_error = error
             return
@@ -101,18 +120,10 @@ class Steps:
             )
 
     def _receipt(self, receipts: ReceiptSource | None) -> Receipt | None:
-        found = self.artefact.receipt
-        if found is None:
+        if self.artefact.receipt is None:
             self.looked_up = True
             return receipts.receipt(self.artefact.digest) if receipts else None
-        if isinstance(found, CompactReceipt):
-            return found.expand(
-                self.artefact.digest,
-                department=self.artefact.department,
-                chain_id=self.trust.file.chain_id,
-                contract=self.trust.file.contracts["anchors"].address,
-            )
-        return found
+        return receipt_of(self.artefact, self.trust.file)
 
     def step_1_signature(self) -> dict[str, object]:
         """The issuer's signature by the key that ``kid`` names."""

@@ -13,6 +13,7 @@ from registry.errors import SettingsError
 
 _HOUR = 3600
 _MIN_PASSPHRASE_CHARS = 12
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -45,6 +46,8 @@ class Settings(BaseSettings):
         heartbeat_seconds: How often the checkpoint of a quiet embedded chain is signed again.
         host: Where the web service listens.
         port: The same.
+        timestamp_url: Of a timestamping authority (RFC 3161), asked about the block of each
+            evidence package; https, or http on this machine in development.
         disk_low_mib: Less room than this on the directory's disk makes health say ``degraded``.
         metrics_token: Bearer token for metrics read from another machine.
     """
@@ -74,6 +77,7 @@ class Settings(BaseSettings):
     heartbeat_seconds: int = Field(default=60, ge=1)
     host: str = "127.0.0.1"
     port: int = Field(default=8480, ge=0, le=65535)
+    timestamp_url: str | None = None
     disk_low_mib: int = Field(default=512, ge=0)
     metrics_token: SecretStr | None = None
 
@@ -81,6 +85,18 @@ class Settings(BaseSettings):
     def _production_is_https(self) -> Self:
         if self.environment == "production" and not self.origin.startswith("https://"):
             raise ValueError("origin must be https in production")
+        return self
+
+    @model_validator(mode="after")
+    def _timestamps_are_https(self) -> Self:
+        if self.timestamp_url is None:
+            return self
+        parts = urlsplit(self.timestamp_url)
+        local = self.environment == "development" and parts.hostname in _LOOPBACK
+        if not parts.hostname or (
+            parts.scheme != "https" and not (parts.scheme == "http" and local)
+        ):
+            raise ValueError("timestamp_url must be https")
         return self
 
     @field_validator("rpc_urls", mode="before")

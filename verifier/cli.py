@@ -3,7 +3,6 @@
 import json
 import re
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -16,11 +15,13 @@ from ecert.client.console import deciding, run
 from ecert.client.home import Home, read_file
 from ecert.client.registry import Registries
 from ecert.encoding import b64url_decode
-from ecert.errors import Language, MalformedError
+from ecert.errors import MalformedError
 from ecert.fields import time_text
 from ecert.kinds.catalogue import Catalogue
 from verifier.checker import SNAPSHOT, open_checker, utc_now
+from verifier.evidence import cli as evidence
 from verifier.inputs import MAX_FILE_BYTES
+from verifier.options import Options, Shown
 from verifier.text import exit_code, render
 
 app = typer.Typer(
@@ -34,22 +35,7 @@ app = typer.Typer(
 _CONTENT = re.compile(re.escape(PREFIX) + r"|https?://|eyJ[A-Za-z0-9_\-]+\.[^/]*~")
 
 
-class Shown(StrEnum):
-    """Languages to print."""
-
-    ZH = "zh"
-    EN = "en"
-    BOTH = "both"
-
-    @property
-    def languages(self) -> tuple[Language, ...]:
-        """The languages in order."""
-        return ("zh", "en") if self is Shown.BOTH else ("zh",) if self is Shown.ZH else ("en",)
-
-
-class _Options:
-    home = Home(Path.home() / ".ecert" / "verifier")
-    nodes: tuple[str, ...] = ()
+app.add_typer(evidence.app, name="evidence")
 
 
 @app.callback()
@@ -65,17 +51,17 @@ def options(
 ) -> None:
     """Set what all commands share."""
     if home is not None:
-        _Options.home = Home(home)
-    _Options.nodes = tuple(rpc or ())
+        Options.home = Home(home)
+    Options.nodes = tuple(rpc or ())
 
 
 @app.command()
 def trust(file: Annotated[Path, typer.Argument(help="The trust file. 信任文件。")]) -> None:
     """Pin the council's trust file, and the nodes given by --rpc. 采用信任文件。"""
     data = read_file(file, limit=limits.MAX_TRUST_FILE_BYTES)
-    store = _Options.home.pin(data, Catalogue.load(), now=utc_now())
-    if _Options.nodes:
-        _Options.home.remember_nodes(_Options.nodes)
+    store = Options.home.pin(data, Catalogue.load(), now=utc_now())
+    if Options.nodes:
+        Options.home.remember_nodes(Options.nodes)
     print(
         f"已采用 pinned: version {store.file.version}, chain {store.file.chain_id}, "
         f"until {time_text(store.file.expires)}"
@@ -117,7 +103,7 @@ def check(
             challenge=None if challenge is None else b64url_decode(challenge, where="--challenge"),
             required=require_holder,
         )
-        checker = open_checker(_Options.home, nodes=_Options.nodes, use_snapshot=offline)
+        checker = open_checker(Options.home, nodes=Options.nodes, use_snapshot=offline)
         reports = checker.check(data, now=utc_now(), expect=expect)
     if as_json:
         values = [report.to_json() for report in reports]
@@ -133,12 +119,12 @@ def sync() -> None:
     """Fetch what offline checks need, or bring it up to date. 更新离线数据。"""
     from verifier.sync import sync as sync_snapshot  # noqa: PLC0415  # only here is it needed
 
-    home = _Options.home
+    home = Options.home
     store = home.trust(Catalogue.load(), now=utc_now())
     done = sync_snapshot(
         home.directory / SNAPSHOT,
         store,
-        _Options.nodes or home.nodes(),
+        Options.nodes or home.nodes(),
         fetch_checkpoint=Registries(store.file.registries).checkpoint,
     )
     print(
@@ -165,7 +151,7 @@ def serve(
     ] = 1,
 ) -> None:
     """Serve the verification page and its HTTP interface. 提供核验网页。"""
-    home, nodes = _Options.home, _Options.nodes
+    home, nodes = Options.home, Options.nodes
     if processes == 1:
         from verifier.web.server import serve as serve_web  # noqa: PLC0415  # only here is it needed
 

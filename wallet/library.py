@@ -184,12 +184,32 @@ class Wallet:
                 held.sd_jwt, disclose, holder=held.key, audience=audience, nonce=nonce, now=now
             )
         except DisclosureError as error:
-            if error.code != "disclosure_unknown":
-                raise
-            names = ", ".join(held.claims())
-            name = str(error.details["name"])
-            raise NotInWalletError("claim_not_found", name=name, names=names) from error
+            raise _no_such_claim(error, held) from error
         self._remember(entry_id, audience, disclose, now)
+        return DocumentFile(text, held.receipt)
+
+    def face(self, entry_id: str) -> list[str]:
+        """Return the claims of a document that its paper form shows.
+
+        Raises:
+            NotInWalletError: There is no such document.
+            KindError: It is of no known kind.
+        """
+        _, held = self.document(entry_id)
+        claims = held.claims()
+        return [name for name in self._catalogue.kind(held.kind).face if name in claims]
+
+    def disclosed(self, entry_id: str, disclose: Collection[str]) -> DocumentFile:
+        """Return a document with chosen claims and no proof of the holder, for evidence.
+
+        Raises:
+            NotInWalletError: There is no such document; ``claim_not_found`` with those there are.
+        """
+        _, held = self.document(entry_id)
+        try:
+            text = sd_jwt.disclose(held.sd_jwt, disclose)
+        except DisclosureError as error:
+            raise _no_such_claim(error, held) from error
         return DocumentFile(text, held.receipt)
 
     def card(self, entry_id: str, view: str, *, now: datetime, challenge: bytes = b"") -> str:
@@ -285,6 +305,14 @@ def _claim(value: Mapping[str, Any]) -> PendingClaim:
         return PendingClaim.from_json(value)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise KeystoreError("wallet_entry_other_version") from error
+
+
+def _no_such_claim(error: DisclosureError, held: HeldDocument) -> EcertError:
+    """Return the error that says which claims there are; other errors as they are."""
+    if error.code != "disclosure_unknown":
+        return error
+    names = ", ".join(held.claims())
+    return NotInWalletError("claim_not_found", name=str(error.details["name"]), names=names)
 
 
 def _check_length(name: str, text: str, limit: int) -> None:

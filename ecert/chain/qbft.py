@@ -182,6 +182,20 @@ def check_seals(
     return extra
 
 
+def sealers(header: bytes) -> tuple[bytes, ...]:
+    """Return who sealed a header that was checked, ascending.
+
+    Args:
+        header: Its RLP.
+
+    Raises:
+        ProofError: ``header_malformed``.
+    """
+    decoded = BlockHeader.decode(header)
+    found = (_signer(seal, seal_hash(decoded)) for seal in Extra.decode(decoded.extra).seals)
+    return tuple(sorted(sealer for sealer in found if sealer is not None))
+
+
 def _sealers(header: BlockHeader, extra: Extra, known: frozenset[bytes]) -> frozenset[bytes]:
     signed = keccak(header.with_extra(replace(extra, seals=()).encode()))
     sealers: set[bytes] = set()

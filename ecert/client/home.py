@@ -32,10 +32,19 @@ class Home:
             TrustError: ``trust_not_pinned``, or the pinned file is no longer good.
             MalformedError: The file is damaged.
         """
+        return TrustStore(self.pinned(), catalogue, now=now)
+
+    def pinned(self) -> bytes:
+        """Return the pinned trust file, which may have expired.
+
+        Raises:
+            TrustError: ``trust_not_pinned``.
+            MalformedError: It cannot be read.
+        """
         data = self._read(_TRUST)
         if data is None:
             raise TrustError("trust_not_pinned", path=str(self.directory / _TRUST))
-        return TrustStore(data, catalogue, now=now)
+        return data
 
     def pin(self, data: bytes, catalogue: Catalogue, *, now: datetime) -> TrustStore:
         """Pin a first trust file, or take a newer one signed by the old council and the new.

@@ -9,8 +9,9 @@ from ecert.checkpoint import MAX_CHECKPOINT_BYTES
 from ecert.client.http import Answer, Origin
 from ecert.encoding import json_decode, json_encode
 from ecert.errors import MalformedError, UnavailableError
-from ecert.fields import Fields
-from ecert.limits import MAX_TRUST_FILE_BYTES
+from ecert.facts import Query
+from ecert.fields import Fields, hex_text
+from ecert.limits import MAX_EVIDENCE_BYTES, MAX_TRUST_FILE_BYTES
 from ecert.receipt import Receipt
 
 T = TypeVar("T")
@@ -66,6 +67,31 @@ class Registries:
                 answer = _get(origin, f"/v1/papers/{url.id}", lookup.MAX_CIPHERTEXT_BYTES)
                 return _ok(origin, answer)
         raise UnavailableError("lookup_origin_unknown", origin=url.origin)
+
+    def proof(self, query: Query) -> bytes:
+        """Return the proof of the answer to a query (``ecert.evidence.ChainProof``), unverified.
+
+        Raises:
+            UnavailableError: ``registry_…``.
+        """
+        asked = {
+            "department": query.department,
+            "key": hex_text(query.key_id),
+            "kind": query.kind,
+            "digest": hex_text(query.digest),
+            "root": hex_text(query.root or b""),
+            "list": query.status.list,
+            "index": query.status.index,
+        }
+        body = json_encode(asked).encode("utf-8")
+        return self._any(
+            lambda origin: _ok(
+                origin,
+                origin.request(
+                    "POST", "/v1/evidence/proofs", body=body, max_bytes=MAX_EVIDENCE_BYTES
+                ),
+            )
+        )
 
     def _any(self, ask: Callable[[Origin], T]) -> T:
         failure: UnavailableError | None = None

@@ -16,6 +16,7 @@ from registry.api.routes import (
     claims,
     departments,
     documents,
+    evidence,
     imports,
     landing,
     officers,
@@ -29,7 +30,7 @@ from registry.application import Registry
 
 _DOMAINS = (
     *(public, receipts, claims, departments, documents, imports),
-    *(papers, landing, status, officers, operations),
+    *(papers, evidence, landing, status, officers, operations),
 )
 
 

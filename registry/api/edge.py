@@ -12,6 +12,7 @@ from registry.api.health import Health
 from registry.api.metrics import Metrics
 from registry.api.rates import Rates
 from registry.application import Registry
+from registry.evidence.service import Prover
 from registry.services import Services
 
 HEAVY_AT_ONCE = 2
@@ -19,6 +20,9 @@ HEAVY_AT_ONCE = 2
 
 LOOKUPS_AT_ONCE = 2
 """Receipts looked up by prefix at the same time: each reads a thousand batches, some 40 MB."""
+
+PROOFS_AT_ONCE = 4
+"""Proofs gathered at the same time: each asks a node twice, and perhaps an authority once."""
 
 
 class Edge:
@@ -36,6 +40,8 @@ class Edge:
         self.backlog = BacklogView(registry)
         self.metrics = Metrics(registry, self.health)
         self.heavy = anyio.CapacityLimiter(HEAVY_AT_ONCE)
+        self.prover = Prover(registry)
+        self.proofs = anyio.CapacityLimiter(PROOFS_AT_ONCE)
         self.lookups = anyio.CapacityLimiter(LOOKUPS_AT_ONCE)
 
     @contextmanager

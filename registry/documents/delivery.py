@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from ecert import card as cards
 from ecert import lookup, sd_jwt
@@ -25,8 +26,14 @@ class _Paper:
     card_receipt: Receipt | None
 
 
-def document_file(services: Services, actor: Actor, document_id: str) -> bytes:
-    """Return the ``.ecert.json`` file of a document's paper artefact, all claims disclosed.
+Disclosed = Literal["face", "all"]
+"""Which claims are shown: those of the paper form, or all."""
+
+
+def document_file(
+    services: Services, actor: Actor, document_id: str, disclose: Disclosed = "all"
+) -> bytes:
+    """Return the ``.ecert.json`` file of a document's paper artefact.
 
     Whoever takes personal data out of the registry is named in the audit trail.
 
@@ -36,7 +43,8 @@ def document_file(services: Services, actor: Actor, document_id: str) -> bytes:
     """
     paper = _paper(services, actor, document_id)
     services.audit.record(actor, "document.export", paper.row.id, department=paper.row.department)
-    return DocumentFile(paper.document.text, paper.receipt).to_bytes()
+    text = paper.document.text if disclose == "all" else _face(services, paper)
+    return DocumentFile(text, paper.receipt).to_bytes()
 
 
 def paper_input(services: Services, actor: Actor, document_id: str) -> PaperInput:
@@ -54,8 +62,7 @@ def paper_input(services: Services, actor: Actor, document_id: str) -> PaperInpu
         raise ConflictError("document_without_paper_card", id=paper.row.id)
     row, context = paper.row, services.context
     kind = context.catalogue.kind(row.kind)
-    face = [name for name in kind.face if name in row.claims]
-    file = DocumentFile(sd_jwt.disclose(paper.document.text, face), paper.receipt).to_bytes()
+    file = DocumentFile(_face(services, paper), paper.receipt).to_bytes()
     sealed = lookup.seal(file)
     services.lookups.keep(sealed)
     services.audit.record(actor, "document.print", row.id, department=row.department)
@@ -72,6 +79,13 @@ def paper_input(services: Services, actor: Actor, document_id: str) -> PaperInpu
         lookup_url=lookup.url_of(context.settings.origin, sealed),
         card=cards.with_receipt(paper.card.text, paper.card_receipt.compact()),
     )
+
+
+def _face(services: Services, paper: _Paper) -> str:
+    """Return the document with the claims that its paper form shows, and no others."""
+    kind = services.context.catalogue.kind(paper.row.kind)
+    face = [name for name in kind.face if name in paper.row.claims]
+    return sd_jwt.disclose(paper.document.text, face)
 
 
 def _paper(services: Services, actor: Actor, document_id: str) -> _Paper:

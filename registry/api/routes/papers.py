@@ -1,18 +1,17 @@
 """Documents handed out: as a file, on paper, and by a printed look-up code."""
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated
 
 from anyio import to_thread
-from fastapi import Path, Query, Response
+from fastapi import Path, Response
 
-from ecert import sd_jwt
-from ecert.document import MEDIA_TYPE, SUFFIX, DocumentFile
+from ecert.document import MEDIA_TYPE, SUFFIX
 from registry.access.actor import Actor
 from registry.api.edge import AnEdge, Edge
 from registry.api.guard import AnActor
 from registry.api.routes.routers import officer_router, public_router
-from registry.api.schemas.common import IdPath
+from registry.api.schemas.common import DiscloseQuery, IdPath
 from registry.documents.delivery import document_file, paper_input
 from registry.paper import render_pdf
 
@@ -46,20 +45,11 @@ def file(
     edge: AnEdge,
     actor: AnActor,
     document_id: IdPath,
-    disclose: Annotated[
-        Literal["face", "all"], Query(description="The claims of the paper form, or all.")
-    ] = "face",
+    disclose: DiscloseQuery = "face",
 ) -> Response:
     """Return an anchored document's paper artefact with its receipt, as ``.ecert.json``."""
     with edge.writing() as services:
-        data = document_file(services, actor, document_id)
-        row = services.documents.get(actor, document_id)
-    if disclose == "face":
-        whole = DocumentFile.from_bytes(data)
-        kind = edge.registry.context.catalogue.kind(row.kind)
-        face = [name for name in kind.face if name in row.claims]
-        shown = sd_jwt.disclose(whole.presentation, face)
-        data = DocumentFile(shown, whole.receipt).to_bytes()
+        data = document_file(services, actor, document_id, disclose)
     return Response(data, media_type=MEDIA_TYPE, headers=_attachment(document_id, SUFFIX))
 
 

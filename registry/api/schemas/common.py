@@ -6,6 +6,7 @@ from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from ecert.receipt import Receipt
+from registry.documents.delivery import Disclosed
 from registry.documents.service import MAX_PAGE
 from registry.errors import RequestError
 
@@ -34,6 +35,7 @@ AfterId = Annotated[
     str, Query(pattern=r"^([0-9a-f]{32})?$", description="The last id already known.")
 ]
 AfterNumber = Annotated[int, Query(ge=0, le=MAX_INTEGER, description="The last one already known.")]
+DiscloseQuery = Annotated[Disclosed, Query(description="The claims of the paper form, or all.")]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="Entries at most.")]
 
 

@@ -1,0 +1,115 @@
+"""Timestamps of a block by an authority outside the network (RFC 3161).
+
+A block's time is the word of its validators. A token over its hash shows that the block, and all
+that its state commits to, was there at the token's time.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from rfc3161_client import (
+    HashAlgorithm,
+    TimestampRequestBuilder,
+    TimeStampResponse,
+    VerificationError,
+    VerifierBuilder,
+    decode_timestamp_response,
+)
+
+from ecert import limits
+from ecert.errors import MalformedError, ProofError
+
+REQUEST_TYPE = "application/timestamp-query"
+RESPONSE_TYPE = "application/timestamp-reply"
+
+
+@dataclass(frozen=True, slots=True)
+class Timestamp:
+    """What a token says.
+
+    Attributes:
+        time: The authority's time, unix seconds, rounded down.
+        authority: The subject of the certificate that signed.
+    """
+
+    time: int
+    authority: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request for a token.
+
+    Attributes:
+        data: What is sent (DER).
+        nonce: What must come back.
+    """
+
+    data: bytes
+    nonce: int
+
+
+def request_for(block_hash: bytes) -> Request:
+    """Return the request for a token over a block's hash."""
+    made = (
+        TimestampRequestBuilder()
+        .data(block_hash)
+        .hash_algorithm(HashAlgorithm.SHA256)
+        .nonce(nonce=True)
+        .cert_request(cert_request=True)
+        .build()
+    )
+    assert made.nonce is not None  # asked for above
+    return Request(made.as_bytes(), made.nonce)
+
+
+def verify_timestamp(
+    token: bytes, block_hash: bytes, authorities: Sequence[bytes], *, nonce: int | None = None
+) -> Timestamp:
+    """Check an authority's answer over a block's hash.
+
+    Args:
+        token: The answer (``TimeStampResp``, DER).
+        block_hash: The block's hash.
+        authorities: Certificates (DER) from which the signer's must descend.
+        nonce: What was asked with, where the answer has just come.
+
+    Raises:
+        MalformedError: ``timestamp_malformed``.
+        ProofError: ``timestamp_invalid``: of other bytes, of no known authority, of one whose
+            certificate was not valid then, or with another nonce.
+    """
+    answer = _decode(token)
+    builder = VerifierBuilder(
+        roots=[x509.load_der_x509_certificate(der) for der in authorities], nonce=nonce
+    )
+    try:
+        builder.build().verify(answer, hashlib.sha256(block_hash).digest())
+    except (VerificationError, ValueError, UnsupportedAlgorithm) as error:
+        raise ProofError("timestamp_invalid", reason=str(error)) from error
+    return Timestamp(int(answer.tst_info.gen_time.timestamp()), _signer(answer))
+
+
+def _decode(token: bytes) -> TimeStampResponse:
+    if len(token) > limits.MAX_TIMESTAMP_BYTES:
+        limit = limits.MAX_TIMESTAMP_BYTES
+        raise MalformedError("too_large", where="timestamp", size=len(token), limit=limit)
+    try:
+        answer = decode_timestamp_response(token)
+        answer.tst_info  # noqa: B018  # read lazily: it is what raises
+    except (ValueError, TypeError) as error:
+        raise MalformedError("timestamp_malformed", reason=str(error)) from error
+    return answer
+
+
+def _signer(answer: TimeStampResponse) -> str:
+    """Return the subject of the certificate that signed, which came with the answer."""
+    signers = {(info.issuer, info.serial_number) for info in answer.signed_data.signer_infos}
+    for der in answer.signed_data.certificates:
+        found = x509.load_der_x509_certificate(der)
+        if (found.issuer, found.serial_number) in signers:
+            return found.subject.rfc4514_string()
+    raise ProofError("timestamp_invalid", reason="signer's certificate absent")

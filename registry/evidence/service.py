@@ -1,0 +1,78 @@
+"""Proofs of what the chain holds, gathered from this registry's nodes for whoever needs them."""
+
+import threading
+from datetime import UTC, datetime
+
+from ecert.chain.state_proof import gather
+
+from ecert.chain.node import Nodes
+from ecert.client.home import read_file
+from ecert.errors import MalformedError, UnavailableError
+from ecert.evidence import ChainProof
+from ecert.facts import Query
+from ecert.limits import MAX_TRUST_FILE_BYTES
+from ecert.trust import TrustStore
+from networks.embedded import endpoint
+from registry.application import Registry
+from registry.evidence.authority import TimestampAuthority
+
+CHAIN, TRUST_FILE = "chain", "trust.json"
+"""The embedded chain's folder and the trust file, within the registry's directory."""
+
+
+class Prover:
+    """Proves what this registry's chain holds about a document.
+
+    Args:
+        registry: The opened registry.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        url = registry.settings.timestamp_url
+        self._authority = None if url is None else TimestampAuthority(url)
+        self._mutex = threading.Lock()
+        self._trust: TrustStore | None = None
+
+    def trust(self) -> TrustStore:
+        """Return the trust file that this registry serves.
+
+        Raises:
+            UnavailableError: ``trust_file_unreadable``.
+            TrustError: It is not good any more.
+        """
+        path = self._registry.settings.directory / TRUST_FILE
+        try:
+            data = read_file(path, limit=MAX_TRUST_FILE_BYTES)
+        except MalformedError as error:
+            raise UnavailableError("trust_file_unreadable") from error
+        with self._mutex:
+            if self._trust is None or self._trust.data != data:
+                catalogue = self._registry.context.catalogue
+                self._trust = TrustStore(data, catalogue, now=self._now())
+            self._trust.check_current(self._now())
+            return self._trust
+
+    def prove(self, query: Query) -> ChainProof:
+        """Return a proof of the answer to ``query`` at the newest final block, with a timestamp.
+
+        Raises:
+            MalformedError: The contracts cannot be asked such a thing.
+            TrustError: The trust file is not good.
+            UnavailableError: No node gives a proof.
+        """
+        trust = self.trust()
+        settings = self._registry.settings
+        nodes = Nodes(settings.nodes or [endpoint(settings.directory / CHAIN)])
+        state = gather(nodes, trust, query, fetch_checkpoint=self._checkpoint)
+        if self._authority is None:
+            return ChainProof(state, None)
+        block = state.block.verify(trust)
+        return ChainProof(state, self._authority.token(block.hash, trust.file))
+
+    def _checkpoint(self) -> bytes:
+        with self._registry.reading() as services:
+            return services.outbox.checkpoint().signed
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._registry.context.clock(), UTC)

@@ -1,0 +1,1 @@
+"""What a checker is shown of an evidence package."""
