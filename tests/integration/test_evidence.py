@@ -1,0 +1,164 @@
+"""Evidence packages prove documents, and nothing that is not so."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ecert.chain import qbft
+from ecert.errors import EcertError, ProofError, TrustError, UnavailableError
+from ecert.evidence import Evidence
+from ecert.facts import Basis
+from ecert.report import Verdict
+from networks.embedded import EmbeddedChain
+from tests.integration.evidence_world import (
+    EvidenceWorld,
+    altered,
+    check,
+    evidence_world,
+    with_proof,
+)
+
+LIMIT = 64 * 1024
+
+
+@pytest.fixture(scope="module")
+def world(
+    chain: EmbeddedChain, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[EvidenceWorld]:
+    with evidence_world(tmp_path_factory.mktemp("evidence"), chain) as made:
+        yield made
+
+
+def test_a_network_proves_a_document(world: EvidenceWorld) -> None:
+    trust = world.trust()
+    data, made = world.made(trust)
+    report = check(data, trust)
+    assert report == made
+    assert (report.verdict, report.report.basis) == (Verdict.VALID, Basis.VALIDATORS)
+    assert len(data) < LIMIT
+    assert len(report.sealers) >= qbft.quorum(len(report.block.validators))
+    assert report.facts is not None
+    assert report.facts.anchor is not None
+    assert report.proves
+    assert {"evidence_rests_validators", "evidence_time_validators"} <= set(report.limits)
+
+
+def test_an_embedded_chain_is_one_operators_word(world: EvidenceWorld) -> None:
+    trust = world.operators_trust()
+    data, _ = world.made(trust)
+    report = check(data, trust)
+    assert (report.verdict, report.report.basis) == (Verdict.VALID, Basis.OPERATOR)
+    assert (report.block.validators, report.sealers) == ((), ())
+    assert "evidence_rests_operator" in report.limits
+
+
+def test_what_was_withdrawn_is_proved_as_well(world: EvidenceWorld) -> None:
+    trust = world.trust()
+    before, _ = world.made(trust, 3)
+    with world.world.registry.transaction() as services:
+        services.statuses.revoke(world.world.approver, world.documents[3], "test")
+    world.world.worker.drain(seconds=60)
+    after, report = world.made(trust, 3)
+    assert report.verdict is Verdict.REVOKED
+    assert report.proves == ()
+    assert check(after, trust).verdict is Verdict.REVOKED
+    # What was proved of an earlier block stays proved of that block.
+    assert check(before, trust).verdict is Verdict.VALID
+
+
+def test_an_old_status_does_not_answer_for_a_later_date(world: EvidenceWorld) -> None:
+    trust = world.trust()
+    data, report = world.made(trust)
+    made = datetime.fromtimestamp(report.block.time, UTC)
+    oldest = timedelta(seconds=_max_age(world))
+    assert check(data, trust, at=made + oldest).verdict is Verdict.VALID
+    late = check(data, trust, at=made + oldest + timedelta(seconds=2))
+    assert late.verdict is Verdict.UNDECIDED
+    assert late.report.steps[6].code == "source_too_old"
+    assert "evidence_proves_status" not in late.proves
+
+
+def test_it_does_not_answer_for_what_came_before(world: EvidenceWorld) -> None:
+    trust = world.trust()
+    data, report = world.made(trust)
+    earlier = datetime.fromtimestamp(report.block.time, UTC) - timedelta(hours=1)
+    refused(data, world, "evidence_of_later", at=earlier)
+    refused(data, world, "evidence_from_the_future", now=earlier)
+
+
+def test_a_trust_file_that_expired_since_takes_nothing_away(world: EvidenceWorld) -> None:
+    trust = world.trust()
+    data, report = world.made(trust)
+    years = datetime.fromtimestamp(report.block.time, UTC) + timedelta(days=3650)
+    assert check(data, trust, now=years).verdict is Verdict.VALID
+    expired = world.trust(expires=report.block.time + 86_400)
+    assert check(data, expired, now=years).verdict is Verdict.VALID
+    with pytest.raises(TrustError) as caught:
+        check(data, world.trust(expires=report.block.time + 1), at=years, now=years)
+    assert caught.value.code == "trust_expired"
+
+
+def test_it_needs_this_chains_trust_file(world: EvidenceWorld) -> None:
+    data, _ = world.made(world.trust())
+    strangers = replace(
+        world.trust().file.checkpoint, validators=(b"\x01" * 20, b"\x02" * 20, b"\x03" * 20)
+    )
+    with pytest.raises(ProofError) as caught:
+        check(data, world.trust(checkpoint=strangers))
+    assert caught.value.code in ("validators_differ", "handover_invalid")
+    with pytest.raises(EcertError):
+        check(data, world.operators_trust())
+
+
+def test_a_proof_of_another_document_is_no_proof(world: EvidenceWorld) -> None:
+    trust = world.trust()
+    data, _ = world.made(trust, 0)
+    other, _ = world.made(trust, 1)
+    mixed = replace(Evidence.decode(data), proof=Evidence.decode(other).proof).encode()
+    refused(mixed, world, "state_proof_invalid")
+
+
+def test_nodes_left_out_or_brought_along_are_noticed(world: EvidenceWorld) -> None:
+    data, _ = world.made(world.trust())
+    nodes = Evidence.decode(data).proof.state.nodes
+    for changed in (nodes[1:], (*nodes, b"\xc0" * 40), (*nodes, nodes[0])):
+        refused(
+            altered(data, lambda e, n=changed: with_proof(e, nodes=n)),  # type: ignore[misc]
+            world,
+            "state_proof_invalid",
+        )
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_too_few_seals(world: EvidenceWorld, kept: int) -> None:
+    data, _ = world.made(world.trust())
+    refused(sealed_by(data, lambda seals: seals[:kept]), world, "seals_too_few")
+
+
+def test_one_validator_twice(world: EvidenceWorld) -> None:
+    data, _ = world.made(world.trust())
+    changed = sealed_by(data, lambda seals: (*seals[:-1], seals[0]))
+    refused(changed, world, "seal_doubled")
+
+
+def sealed_by(data: bytes, change) -> bytes:
+    from ecert.chain.header import BlockHeader
+
+    block = Evidence.decode(data).proof.state.block
+    assert block.header is not None
+    header = BlockHeader.decode(block.header)
+    extra = qbft.Extra.decode(header.extra)
+    encoded = header.with_extra(replace(extra, seals=tuple(change(extra.seals))).encode())
+    return altered(data, lambda e: with_proof(e, block=replace(block, header=encoded)))
+
+
+def refused(data: bytes, world: EvidenceWorld, code: str, **asked: object) -> None:
+    with pytest.raises((ProofError, UnavailableError)) as caught:
+        check(data, world.trust(), **asked)
+    assert caught.value.code == code, caught.value.details
+
+
+def _max_age(world: EvidenceWorld) -> int:
+    return world.world.registry.context.catalogue.kind("resident-id").max_status_age
