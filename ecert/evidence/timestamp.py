@@ -5,6 +5,7 @@ that its state commits to, was there at the token's time.
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -78,19 +79,29 @@ def verify_timestamp(
         nonce: What was asked with, where the answer has just come.
 
     Raises:
-        MalformedError: ``timestamp_malformed``.
+        MalformedError: ``timestamp_malformed``; ``field_malformed`` for an authority's certificate.
         ProofError: ``timestamp_invalid``: of other bytes, of no known authority, of one whose
             certificate was not valid then, or with another nonce.
     """
     answer = _decode(token)
-    builder = VerifierBuilder(
-        roots=[x509.load_der_x509_certificate(der) for der in authorities], nonce=nonce
-    )
     try:
-        builder.build().verify(answer, hashlib.sha256(block_hash).digest())
+        roots = [x509.load_der_x509_certificate(der) for der in authorities]
+    except ValueError as error:
+        where = "timestamp_authorities"
+        raise MalformedError("field_malformed", where="trust", field=where) from error
+    try:
+        found = VerifierBuilder(roots=roots, nonce=nonce).build()
+        found.verify(answer, hashlib.sha256(block_hash).digest())
     except (VerificationError, ValueError, UnsupportedAlgorithm) as error:
-        raise ProofError("timestamp_invalid", reason=str(error)) from error
+        raise ProofError("timestamp_invalid", reason=_reason(error)) from error
     return Timestamp(int(answer.tst_info.gen_time.timestamp()), _signer(answer))
+
+
+def _reason(error: Exception) -> str:
+    """Return the library's reason without what OpenSSL adds to it: files, lines, numbers."""
+    text = str(error)
+    verify = re.search(r"Verify error: ?([a-z ]+)", text)
+    return verify[1] if verify else text.partition(":")[0]
 
 
 def _decode(token: bytes) -> TimeStampResponse:
@@ -101,7 +112,7 @@ def _decode(token: bytes) -> TimeStampResponse:
         answer = decode_timestamp_response(token)
         answer.tst_info  # noqa: B018  # read lazily: it is what raises
     except (ValueError, TypeError) as error:
-        raise MalformedError("timestamp_malformed", reason=str(error)) from error
+        raise MalformedError("timestamp_malformed", reason=_reason(error)) from error
     return answer
 
 

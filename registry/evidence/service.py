@@ -3,9 +3,8 @@
 import threading
 from datetime import UTC, datetime
 
-from ecert.chain.state_proof import gather
-
 from ecert.chain.node import Nodes
+from ecert.chain.state_proof import gather
 from ecert.client.home import read_file
 from ecert.errors import MalformedError, UnavailableError
 from ecert.evidence import ChainProof

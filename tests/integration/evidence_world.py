@@ -1,4 +1,4 @@
-"""Evidence of a real registry's documents, on its embedded chain and on a network over its state."""
+"""Evidence of a real registry's documents, from its embedded chain and a network over its state."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -121,7 +121,8 @@ def with_proof(evidence: Evidence, **changes: Any) -> Evidence:
     """Return a package with other parts of the proof: ``block``, ``nodes``, ``timestamp``."""
     proof = evidence.proof
     stamp = changes.pop("timestamp", proof.timestamp)
-    return replace(evidence, proof=replace(proof, state=replace(proof.state, **changes), timestamp=stamp))
+    state = replace(proof.state, **changes)
+    return replace(evidence, proof=replace(proof, state=state, timestamp=stamp))
 
 
 def reseal(document: bytes, proof: bytes, version: int = 1) -> bytes:

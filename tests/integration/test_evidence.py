@@ -1,12 +1,13 @@
 """Evidence packages prove documents, and nothing that is not so."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from ecert.chain import qbft
+from ecert.chain.header import BlockHeader
 from ecert.errors import EcertError, ProofError, TrustError, UnavailableError
 from ecert.evidence import Evidence
 from ecert.facts import Basis
@@ -21,6 +22,7 @@ from tests.integration.evidence_world import (
 )
 
 LIMIT = 64 * 1024
+Seals = tuple[bytes, ...]
 
 
 @pytest.fixture(scope="module")
@@ -143,9 +145,7 @@ def test_one_validator_twice(world: EvidenceWorld) -> None:
     refused(changed, world, "seal_doubled")
 
 
-def sealed_by(data: bytes, change) -> bytes:
-    from ecert.chain.header import BlockHeader
-
+def sealed_by(data: bytes, change: Callable[[Seals], Iterable[bytes]]) -> bytes:
     block = Evidence.decode(data).proof.state.block
     assert block.header is not None
     header = BlockHeader.decode(block.header)

@@ -1,0 +1,89 @@
+"""An authority's word on a block (RFC 3161): what is taken, and what is not."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ecert import limits
+from ecert.errors import EcertError, MalformedError, ProofError
+from ecert.evidence.timestamp import request_for, verify_timestamp
+from tests.fakes.timestamp_authority import Authority
+
+BLOCK = b"\x11" * 32
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority()
+
+
+def test_a_token_says_when_and_who(authority: Authority) -> None:
+    request = request_for(BLOCK)
+    before = int(datetime.now(UTC).timestamp())
+    found = verify_timestamp(
+        authority.answer(request.data), BLOCK, [authority.root_der], nonce=request.nonce
+    )
+    assert before <= found.time <= before + 60
+    assert found.authority == "CN=Timestamps of a test"
+
+
+def test_one_of_several_authorities_suffices(authority: Authority) -> None:
+    roots = [Authority().root_der, authority.root_der]
+    assert verify_timestamp(authority.token(BLOCK), BLOCK, roots)
+
+
+def test_a_certificate_must_have_been_valid_then_not_now() -> None:
+    old = Authority(valid=timedelta(days=-1), clock=lambda: datetime.now(UTC) - timedelta(days=10))
+    assert verify_timestamp(old.token(BLOCK), BLOCK, [old.root_der])
+    late = Authority(valid=timedelta(days=-1))
+    refused(late.token(BLOCK), [late.root_der], "certificate has expired")
+
+
+def test_what_is_not_this_authoritys_word_on_this_block(authority: Authority) -> None:
+    token, root = authority.token(BLOCK), authority.root_der
+    with pytest.raises(ProofError):
+        verify_timestamp(token, b"\x12" * 32, [root])
+    with pytest.raises(ProofError):
+        verify_timestamp(token, BLOCK, [root], nonce=1)
+    refused(token, [Authority().root_der], "unable to get local issuer certificate")
+
+
+@pytest.mark.parametrize("data", [b"", b"abc", b"\x30\x03\x02\x01\x00", b"\x30\x80"])
+def test_garbage(authority: Authority, data: bytes) -> None:
+    with pytest.raises(MalformedError) as caught:
+        verify_timestamp(data, BLOCK, [authority.root_der])
+    assert caught.value.code == "timestamp_malformed"
+
+
+def test_a_token_has_a_bound(authority: Authority) -> None:
+    with pytest.raises(MalformedError) as caught:
+        verify_timestamp(bytes(limits.MAX_TIMESTAMP_BYTES + 1), BLOCK, [authority.root_der])
+    assert caught.value.code == "too_large"
+
+
+def test_an_authority_that_is_no_certificate(authority: Authority) -> None:
+    with pytest.raises(MalformedError) as caught:
+        verify_timestamp(authority.token(BLOCK), BLOCK, [b"junk"])
+    assert caught.value.code == "field_malformed"
+
+
+def test_no_flipped_bit_makes_it_another_time(authority: Authority) -> None:
+    token = authority.token(BLOCK)
+    said = verify_timestamp(token, BLOCK, [authority.root_der])
+    kept = 0
+    for position in range(len(token)):
+        changed = bytearray(token)
+        changed[position] ^= 1 << position % 8
+        try:
+            found = verify_timestamp(bytes(changed), BLOCK, [authority.root_der])
+        except EcertError:
+            continue
+        kept += 1
+        assert found == said
+    assert kept < len(token) // 10
+
+
+def refused(token: bytes, roots: list[bytes], reason: str) -> None:
+    with pytest.raises(ProofError) as caught:
+        verify_timestamp(token, BLOCK, roots)
+    assert (caught.value.code, caught.value.details["reason"]) == ("timestamp_invalid", reason)
