@@ -67,21 +67,32 @@ def request_for(block_hash: bytes) -> Request:
     return Request(made.as_bytes(), made.nonce)
 
 
-def verify_timestamp(
-    token: bytes, block_hash: bytes, authorities: Sequence[bytes], *, nonce: int | None = None
-) -> Timestamp:
+def check_answer(token: bytes, block_hash: bytes, nonce: int) -> None:
+    """Check that an answer is a token as asked for, whoever signed it.
+
+    Raises:
+        MalformedError: ``timestamp_malformed``: it is no token.
+        ProofError: ``timestamp_invalid``: it is about other bytes, or answers another request.
+    """
+    info = _decode(token).tst_info
+    if info.message_imprint.message != hashlib.sha256(block_hash).digest():
+        raise ProofError("timestamp_invalid", reason="other message")
+    if info.nonce != nonce:
+        raise ProofError("timestamp_invalid", reason="other nonce")
+
+
+def verify_timestamp(token: bytes, block_hash: bytes, authorities: Sequence[bytes]) -> Timestamp:
     """Check an authority's answer over a block's hash.
 
     Args:
         token: The answer (``TimeStampResp``, DER).
         block_hash: The block's hash.
         authorities: Certificates (DER) from which the signer's must descend.
-        nonce: What was asked with, where the answer has just come.
 
     Raises:
         MalformedError: ``timestamp_malformed``; ``field_malformed`` for an authority's certificate.
-        ProofError: ``timestamp_invalid``: of other bytes, of no known authority, of one whose
-            certificate was not valid then, or with another nonce.
+        ProofError: ``timestamp_invalid``: of other bytes, of no known authority, or of
+            one whose certificate was not valid then.
     """
     answer = _decode(token)
     try:
@@ -90,8 +101,7 @@ def verify_timestamp(
         where = "timestamp_authorities"
         raise MalformedError("field_malformed", where="trust", field=where) from error
     try:
-        found = VerifierBuilder(roots=roots, nonce=nonce).build()
-        found.verify(answer, hashlib.sha256(block_hash).digest())
+        VerifierBuilder(roots=roots).build().verify(answer, hashlib.sha256(block_hash).digest())
     except (VerificationError, ValueError, UnsupportedAlgorithm) as error:
         raise ProofError("timestamp_invalid", reason=_reason(error)) from error
     return Timestamp(int(answer.tst_info.gen_time.timestamp()), _signer(answer))

@@ -9,7 +9,13 @@ from urllib.parse import urlsplit
 from ecert import limits
 from ecert.chain.http import Endpoint
 from ecert.errors import EcertError, UnavailableError
-from ecert.evidence.timestamp import REQUEST_TYPE, RESPONSE_TYPE, request_for, verify_timestamp
+from ecert.evidence.timestamp import (
+    REQUEST_TYPE,
+    RESPONSE_TYPE,
+    check_answer,
+    request_for,
+    verify_timestamp,
+)
 from ecert.trust import TrustFile
 
 _log = logging.getLogger(__name__)
@@ -74,7 +80,7 @@ class TimestampAuthority:
         if answer.status != HTTPStatus.OK:
             reason = f"HTTP {answer.status}"
             raise UnavailableError("timestamp_unreachable", origin=self._origin, reason=reason)
+        check_answer(answer.body, block_hash, request.nonce)
         if file.timestamp_authorities:
-            authorities = file.timestamp_authorities
-            verify_timestamp(answer.body, block_hash, authorities, nonce=request.nonce)
+            verify_timestamp(answer.body, block_hash, file.timestamp_authorities)
         return answer.body

@@ -40,6 +40,7 @@ PUBLIC = {
     ("GET", "/v1/leaves"),
     ("GET", "/v1/batches/{department}/{root}"),
     ("GET", "/v1/receipts"),
+    ("POST", "/v1/evidence/proofs"),
     ("GET", "/v1/receipts/longest-prefix"),
     ("GET", "/v1/papers/{lookup_id}"),
     ("GET", "/p"),

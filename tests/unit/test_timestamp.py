@@ -6,7 +6,7 @@ import pytest
 
 from ecert import limits
 from ecert.errors import EcertError, MalformedError, ProofError
-from ecert.evidence.timestamp import request_for, verify_timestamp
+from ecert.evidence.timestamp import check_answer, request_for, verify_timestamp
 from tests.fakes.timestamp_authority import Authority
 
 BLOCK = b"\x11" * 32
@@ -20,9 +20,9 @@ def authority() -> Authority:
 def test_a_token_says_when_and_who(authority: Authority) -> None:
     request = request_for(BLOCK)
     before = int(datetime.now(UTC).timestamp())
-    found = verify_timestamp(
-        authority.answer(request.data), BLOCK, [authority.root_der], nonce=request.nonce
-    )
+    answer = authority.answer(request.data)
+    check_answer(answer, BLOCK, request.nonce)
+    found = verify_timestamp(answer, BLOCK, [authority.root_der])
     assert before <= found.time <= before + 60
     assert found.authority == "CN=Timestamps of a test"
 
@@ -43,8 +43,10 @@ def test_what_is_not_this_authoritys_word_on_this_block(authority: Authority) ->
     token, root = authority.token(BLOCK), authority.root_der
     with pytest.raises(ProofError):
         verify_timestamp(token, b"\x12" * 32, [root])
-    with pytest.raises(ProofError):
-        verify_timestamp(token, BLOCK, [root], nonce=1)
+    request = request_for(BLOCK)
+    for asked in ((BLOCK, request.nonce + 1), (b"\x12" * 32, request.nonce)):
+        with pytest.raises(ProofError):
+            check_answer(authority.answer(request.data), *asked)
     refused(token, [Authority().root_der], "unable to get local issuer certificate")
 
 
