@@ -100,8 +100,8 @@ def evidence_world(directory: Path, chain: EmbeddedChain) -> Iterator[EvidenceWo
     world = RegistryWorld.make(directory, chain)
     try:
         world.worker.drain(seconds=60)
-        job = world.issue(4)
-        documents = [row.id for row in world.documents(job)]
+        jobs = [world.issue(4), world.issue(1, seed=5)]  # two batches
+        documents = [row.id for job in jobs for row in world.documents(job)]
         network = Network(SealedWorld(world))  # type: ignore[arg-type]  # all that it asks of one
         yield EvidenceWorld(world, network, SoftwareSigner.generate(), documents)
     finally:
