@@ -34,7 +34,8 @@ $(GETH): networks/goquorum/go.mod networks/goquorum/go.sum networks/qbft/build.p
 bench: setup $(STAMP)/npm-peers  ## the figures of docs/benchmarks.md, beside the peers', in one run
 	@$(BIN)/python -m benchmarks
 
-soak: setup  ## a thousand kills; SOAK_ARGS="--kills N --seed N"
+soak: setup  ## 20,000 forged packages, a thousand kills; SOAK_ARGS="--kills N --seed N"
+	@$(BIN)/python tests/integration/evidence_soak.py $(EVIDENCE_ARGS)
 	@$(BIN)/python tests/integration/soak.py $(SOAK_ARGS)
 
 setup: $(STAMP)/dev $(STAMP)/npm-dev  ## all that tests need
