@@ -31,6 +31,11 @@ OWNERS = ("ADMIN", "NET", "PERM", "QBFT")
 OWNERS_PORT = 8546
 COMPOSE = "compose.yaml"
 
+RELOAD = json.dumps(
+    {"jsonrpc": "2.0", "id": 1, "method": "perm_reloadPermissionsFromFile", "params": []}
+)
+"""The JSON-RPC request after which a node goes by its lists anew."""
+
 Option = str | int | bool | list[str]
 
 

@@ -10,15 +10,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import rlp
-
+from ecert.chain.qbft import DIFFICULTY, MIX_HASH, VANITY_BYTES, Extra
 from ecert.fields import hex_text
 from networks.anvil import BLOCK_GAS_LIMIT
 from networks.qbft.description import Engine
-
-VANITY_BYTES = 32
-MIX_HASH = "0x63746963616c2062797a616e74696e65206661756c7420746f6c6572616e6365"
-"""Marks headers of a BFT chain: "ctical byzantine fault tolerance"."""
 
 TRANSACTION_KIB = 128
 """The largest transaction that GoQuorum takes at all."""
@@ -32,14 +27,12 @@ _BERLIN = (
 def extra_data(validators: Sequence[bytes]) -> bytes:
     """Return a first block's ``extraData``.
 
-    RLP of ``[vanity, validators, vote, round, seals]`` (QBFT, as in Besu's ``BftExtraDataCodec``):
-    no vote, round 0, no seals. Validators stand in ascending order, as in all later blocks.
+    It holds no vote, round 0 and no seals. Validators are sorted, as in all later blocks.
 
     Args:
         validators: Their addresses, 20 bytes each.
     """
-    encoded: bytes = rlp.encode([bytes(VANITY_BYTES), sorted(validators), [], b"", []])
-    return encoded
+    return Extra(bytes(VANITY_BYTES), tuple(sorted(validators)), None, 0, ()).encode()
 
 
 def genesis(
@@ -69,7 +62,7 @@ def genesis(
         "requesttimeoutseconds": timeout_seconds,
     }
     config: dict[str, Any] = {"chainId": chain_id}
-    config |= {f"{fork}Block": 0 for fork in _BERLIN if (engine, fork) not in _WITHOUT}
+    config |= {f"{fork}Block": 0 for fork in _BERLIN}
     if engine == "quorum":
         qbft["policy"] = 0  # proposers take turns
         config |= {"isQuorum": True, "txnSizeLimit": TRANSACTION_KIB}
@@ -79,12 +72,9 @@ def genesis(
         "timestamp": hex(time),
         "extraData": hex_text(extra_data(validators)),
         "gasLimit": hex(BLOCK_GAS_LIMIT),
-        "difficulty": "0x1",
-        "mixHash": MIX_HASH,
+        "difficulty": hex(DIFFICULTY),
+        "mixHash": hex_text(MIX_HASH),
         "coinbase": hex_text(bytes(20)),
         "alloc": {},
     }
     return (json.dumps(value, indent=2) + "\n").encode()
-
-
-_WITHOUT = {("besu", "muirGlacier")}

@@ -18,6 +18,7 @@ OFFERED = "eth,net,web3"
 makes the node vote, nor ``admin``: these are for the node's owner, by the socket in its folder."""
 
 SOCKET = "geth.ipc"
+CONFIG = "config.toml"
 
 
 def find_geth() -> Path:
@@ -56,7 +57,7 @@ def run_command(
     options = {
         "--datadir": datadir,
         "--networkid": network.chain_id,
-        "--port": node.p2p_port,
+        "--config": datadir / CONFIG,
         "--netrestrict": allowed,
         "--nat": "none",
         "--maxpeers": 64,
@@ -79,6 +80,11 @@ def run_command(
     for option, value in options.items():
         words += [option, str(value)]
     return words
+
+
+def config(node: NodeEntry) -> bytes:
+    """Return the settings that no option sets: without them it listens on all addresses."""
+    return f'[Node.P2P]\nListenAddr = "{node.address}:{node.p2p_port}"\n'.encode()
 
 
 def lists(nodes: Sequence[NodeEntry]) -> list[str]:

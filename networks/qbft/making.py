@@ -5,19 +5,22 @@ import json
 import os
 import secrets
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eth_keys.datatypes import PrivateKey
+from eth_utils.exceptions import ValidationError
 
-from ecert.client.home import write_file
-from ecert.errors import MalformedError
+from ecert.client.home import read_file, write_file
+from ecert.errors import EcertError, MalformedError
 from networks.qbft import besu, goquorum
 from networks.qbft.description import (
     BLOCK_SECONDS,
     CHAIN_IDS,
     EPOCH_LENGTHS,
     FILE,
+    MAX_ACCOUNTS,
     MAX_NODES,
     MAX_VALIDATORS,
     P2P_PORT,
@@ -37,6 +40,7 @@ _PRIVATE_SUBNETS = ipaddress.IPv4Network("10.192.0.0/10")
 _LOOPBACK_SUBNETS = ipaddress.IPv4Network("127.64.0.0/10")
 _RANDOM_CHAIN_IDS = range(1 << 24, 1 << 31)  # far from public chains
 _SUBNET_TRIES = 200
+_MAX_KEY_BYTES = 256
 GENESIS = "genesis.json"
 NODES = "nodes"
 
@@ -72,7 +76,7 @@ class Plan:
 
         Raises:
             NetworkError: ``network_number_bad``, ``network_timeout_short``,
-                ``network_accounts_unsupported``.
+                ``network_accounts_unsupported``, ``network_accounts_many``.
         """
         for name, value, allowed in (
             ("--validators", self.validators, range(1, MAX_VALIDATORS + 1)),
@@ -88,6 +92,8 @@ class Plan:
             raise NetworkError(
                 "network_timeout_short", timeout=self.timeout_seconds, block=self.block_seconds
             )
+        if len(self.accounts) > MAX_ACCOUNTS:
+            raise NetworkError("network_accounts_many", limit=MAX_ACCOUNTS)
         if self.accounts and self.engine != "besu":
             raise NetworkError("network_accounts_unsupported")
 
@@ -100,7 +106,8 @@ def make_network(directory: Path, plan: Plan) -> NetworkDescription:
 
     Raises:
         NetworkError: ``network_exists``, ``network_number_bad``, ``network_timeout_short``,
-            ``network_accounts_unsupported``, ``network_subnet_none_free``.
+            ``network_accounts_unsupported``, ``network_accounts_many``,
+            ``network_subnet_none_free``.
         MalformedError: ``network_subnet_malformed``, ``file_unwritable``.
     """
     plan.check()
@@ -130,8 +137,7 @@ def make_network(directory: Path, plan: Plan) -> NetworkDescription:
         time=int(time.time()),
     )
     write_file(directory / GENESIS, first, mode=0o644)
-    write_lists(directory, network)
-    network.write(directory)  # last: what is half made is no network
+    _write(directory, network)
     return network
 
 
@@ -152,6 +158,52 @@ def make_node(directory: Path, network: NetworkDescription) -> NodeEntry:
     return NodeEntry(name, network.address(number), P2P_PORT, RPC_PORT, key.public_key.to_bytes())
 
 
+def add_files(directory: Path) -> NodeEntry:
+    """Make one more node's files and name it in the others' lists, where others run the nodes.
+
+    Raises:
+        NetworkError: ``network_missing``, ``network_full``.
+        MalformedError: ``network.json`` is damaged, or ``file_unwritable``.
+    """
+    network = NetworkDescription.read(directory)
+    entry = make_node(directory, network)
+    _write(directory, network.with_nodes([*network.nodes, entry]))
+    return entry
+
+
+def remove_files(directory: Path, name: str) -> None:
+    """Take a node out of the lists of the others, where others run the nodes; its folder stays.
+
+    Raises:
+        NetworkError: ``network_missing``, ``network_last_validator``.
+        MalformedError: ``network.json`` is damaged, or ``file_unwritable``.
+    """
+    network = NetworkDescription.read(directory)
+    kept = [node for node in network.nodes if node.name != name]
+    if not kept:
+        raise NetworkError("network_last_validator", name=name)
+    _write(directory, network.with_nodes(kept))
+
+
+def allow_accounts(directory: Path, accounts: Sequence[bytes]) -> NetworkDescription:
+    """Add accounts to those whose transactions nodes take.
+
+    Raises:
+        NetworkError: ``network_missing``, ``network_accounts_unsupported``,
+            ``network_accounts_many``.
+        MalformedError: ``network.json`` is damaged, or ``file_unwritable``.
+    """
+    network = NetworkDescription.read(directory)
+    if network.engine != "besu":
+        raise NetworkError("network_accounts_unsupported")
+    listed = tuple(dict.fromkeys([*network.accounts, *accounts]))
+    if len(listed) > MAX_ACCOUNTS:
+        raise NetworkError("network_accounts_many", limit=MAX_ACCOUNTS)
+    changed = replace(network, accounts=listed)
+    _write(directory, changed)
+    return changed
+
+
 def node_folder(directory: Path, name: str) -> Path:
     """Return a node's folder, absolute."""
     return directory.resolve() / NODES / name
@@ -161,6 +213,22 @@ def key_file(directory: Path, engine: Engine, name: str) -> Path:
     """Return the file that holds a node's private key, in hexadecimal."""
     folder = node_folder(directory, name)
     return folder / "geth" / "nodekey" if engine == "quorum" else folder / "data" / "key"
+
+
+def check_key(directory: Path, engine: Engine, node: NodeEntry) -> None:
+    """Look whether a node still has its key: GoQuorum makes a new one where it can read none.
+
+    Raises:
+        NetworkError: ``network_key_differs``.
+    """
+    path = key_file(directory, engine, node.name)
+    try:
+        key = PrivateKey(bytes.fromhex(read_file(path, limit=_MAX_KEY_BYTES).decode("ascii")))
+        ours = key.public_key.to_bytes() == node.public_key
+    except (EcertError, ValueError, ValidationError):
+        ours = False
+    if not ours:
+        raise NetworkError("network_key_differs", name=node.name, path=path)
 
 
 def write_lists(directory: Path, network: NetworkDescription) -> None:
@@ -177,6 +245,12 @@ def write_lists(directory: Path, network: NetworkDescription) -> None:
         folder = node_folder(directory, node.name)
         write_file(folder / "geth" / "static-nodes.json", text)
         write_file(folder / "permissioned-nodes.json", text)
+        write_file(folder / goquorum.CONFIG, goquorum.config(node))
+
+
+def _write(directory: Path, network: NetworkDescription) -> None:
+    write_lists(directory, network)
+    network.write(directory)  # last: what is half made is no network
 
 
 def _make_folder(folder: Path) -> None:

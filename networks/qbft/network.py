@@ -15,7 +15,7 @@ from networks.qbft.description import NetworkDescription, NodeEntry
 from networks.qbft.errors import NetworkError
 from networks.qbft.hosts import Hosts, Namespaces, hosts_of
 from networks.qbft.ipc import NodeSocket
-from networks.qbft.making import GENESIS, node_folder
+from networks.qbft.making import GENESIS, check_key, node_folder
 from networks.qbft.process import NodeProcess
 
 UP_SECONDS = 120.0
@@ -38,7 +38,7 @@ class Node(NodeProcess):
     ) -> None:
         self.folder = node_folder(directory, entry.name)
         super().__init__(self.folder)
-        self._genesis = directory.resolve() / GENESIS
+        self._directory = directory
         self._network = network
         self._hosts = hosts
         self.entry = entry
@@ -52,11 +52,12 @@ class Node(NodeProcess):
 
         Raises:
             UnavailableError: ``geth_missing``, ``geth_not_executable``.
-            NetworkError: ``network_node_not_started``.
+            NetworkError: ``network_node_not_started``, ``network_key_differs``.
         """
         if self.running:
             return
         binary = goquorum.find_geth()
+        check_key(self._directory, self._network.engine, self.entry)
         self._make_first_block(binary)
         words = goquorum.run_command(binary, self.folder, self._network, self.entry)
         self.start(self._hosts.command(self.name, words))
@@ -99,7 +100,7 @@ class Node(NodeProcess):
         if made.exists():
             return
         done = subprocess.run(
-            goquorum.init_command(binary, self.folder, self._genesis),
+            goquorum.init_command(binary, self.folder, self._directory.resolve() / GENESIS),
             capture_output=True,
             env={"HOME": str(self.folder)},
             umask=0o077,

@@ -21,6 +21,8 @@ from networks.qbft.errors import NetworkError
 STOP_SECONDS = 20.0
 _KEEPER = Path(__file__).with_name("keeper.py")
 _LAST_CHARS = 300
+_NOTE_SECONDS = 2.0
+"""How long a keeper may take to note the end of its node in the log."""
 
 
 class NodeProcess:
@@ -102,12 +104,16 @@ class NodeProcess:
             self.kill()
 
     def last_words(self) -> str:
-        """Return the end of the log, for an error's sentence."""
-        try:
-            lines = self.log.read_text("utf-8", "replace").strip().splitlines()
-        except OSError:
-            return ""
-        return " / ".join(lines[-3:])[-_LAST_CHARS:]
+        """Return the end of an ended node's log, for an error's sentence."""
+        lines: list[str] = []
+        deadline = time.monotonic() + _NOTE_SECONDS
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
+                lines = self.log.read_text("utf-8", "replace").strip().splitlines()
+            if lines and lines[-1].startswith("keeper: "):
+                break
+            time.sleep(0.05)
+        return " / ".join(lines[-2:])[-_LAST_CHARS:]
 
     def _end(self, number: signal.Signals, seconds: float) -> bool:
         with self._handle() as (pid, handle):

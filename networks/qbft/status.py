@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
+from ecert.chain.qbft import quorum
 from ecert.errors import UnavailableError
 from networks.qbft.network import Network, Node
 
@@ -42,18 +43,15 @@ class NetworkStatus:
         nodes: Its nodes.
         validators: How many validators the chain has, as most nodes say; 0 where none answers.
         present: How many of them are nodes that answer.
-        going: Whether a quorum of validators answers and the newest block is a recent one.
+        needed: How many must seal a block.
+        going: Whether so many answer and the newest block is a recent one.
     """
 
     nodes: tuple[NodeStatus, ...]
     validators: int
     present: int
+    needed: int
     going: bool
-
-
-def quorum(validators: int) -> int:
-    """Return how many validators must seal a block: two thirds, rounded up."""
-    return -(-2 * validators // 3)
 
 
 def status(network: Network) -> NetworkStatus:
@@ -61,7 +59,7 @@ def status(network: Network) -> NetworkStatus:
     nodes = tuple(_node_status(node) for node in network.nodes)
     said = Counter(node.validators for node in nodes if node.validators is not None)
     if not said:
-        return NetworkStatus(nodes, 0, 0, going=False)
+        return NetworkStatus(nodes, 0, 0, 0, going=False)
     [(validators, _)] = said.most_common(1)
     answering = {
         node.entry.validator
@@ -71,8 +69,9 @@ def status(network: Network) -> NetworkStatus:
     present = len(answering & validators)
     newest = max(node.block_time or 0 for node in nodes)
     late = time.time() - newest > FRESH_SECONDS + network.description.block_seconds
-    enough = present >= quorum(len(validators))
-    return NetworkStatus(nodes, len(validators), present, going=enough and not late)
+    needed = quorum(len(validators))
+    going = present >= needed and not late
+    return NetworkStatus(nodes, len(validators), present, needed, going)
 
 
 def _node_status(node: Node) -> NodeStatus:

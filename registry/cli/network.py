@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +10,8 @@ import typer
 from ecert.fields import hex_text
 from networks.qbft.description import Engine, HostKind
 from networks.qbft.errors import NetworkError
+from registry.cli import validators
+from registry.cli.validators import Directory, address_of
 
 FEW = 4
 """Validators below which none may fail."""
@@ -18,17 +19,16 @@ FEW = 4
 app = typer.Typer(
     help="Make and run a network of validators. 建立并运行验证者网络。", no_args_is_help=True
 )
-
-Directory = Annotated[
-    Path, typer.Option("--dir", help="The network's folder. 网络目录。", show_default=False)
-]
+app.command("add-validator")(validators.add)
+app.command("remove-validator")(validators.remove)
+app.command("allow")(validators.allow)
 
 
 @app.command()
 def init(
     directory: Directory,
     engine: Annotated[str, typer.Option(help="besu or quorum. 引擎。")] = "besu",
-    validators: Annotated[int, typer.Option(help="How many, 1 to 32. 验证者数量。")] = 4,
+    count: Annotated[int, typer.Option("--validators", help="How many, 1 to 32. 验证者数量。")] = 4,
     chain_id: Annotated[
         int | None, typer.Option(help="Random if not given. 链编号，缺省随机。")
     ] = None,
@@ -60,19 +60,19 @@ def init(
     plan = Plan(
         engine=kind,
         hosts=_hosts(kind, hosts),
-        validators=validators,
+        validators=count,
         chain_id=chain_id,
         block_seconds=block_seconds,
         timeout_seconds=timeout_seconds,
         epoch_length=epoch_length,
         subnet=subnet,
-        accounts=tuple(_account(text) for text in account or ()),
+        accounts=tuple(address_of(text) for text in account or ()),
     )
     made = make_network(directory, plan)
     print(f"网络 network: {directory}, {made.engine}, 链编号 chain id {made.chain_id}")
     for node in made.nodes:
         print(f"{node.name}  {node.rpc_url}  {hex_text(node.validator)}")
-    if validators < FEW:
+    if count < FEW:
         print(
             "验证者少于四个时，任何一个失效都会使网络停止。\n"
             "With fewer than four validators the network stops when any of them fails."
@@ -102,7 +102,7 @@ def down(directory: Directory) -> None:
 def status(directory: Directory) -> None:
     """Show each node; exit code 0 only if a quorum makes blocks. 查看节点状态。"""
     from networks.qbft.network import Network  # noqa: PLC0415
-    from networks.qbft.status import NodeStatus, quorum  # noqa: PLC0415
+    from networks.qbft.status import NodeStatus  # noqa: PLC0415
     from networks.qbft.status import status as look  # noqa: PLC0415
 
     found = look(Network(directory))
@@ -118,11 +118,9 @@ def status(directory: Directory) -> None:
     for node in found.nodes:
         values = [value(node) for _, value in columns]
         print("\t".join("-" if value is None else str(value) for value in values))
-    needed = quorum(found.validators)
-    print(
-        f"{'正常出块 blocks are made' if found.going else '未出块 no blocks'}: "
-        f"{found.present}/{found.validators} 验证者应答 validators answer, 需要 needed {needed}"
-    )
+    said = "正常出块 blocks are made" if found.going else "未出块 no blocks"
+    answering = f"{found.present}/{found.validators} 验证者应答 validators answer"
+    print(f"{said}: {answering}, 需要 needed {found.needed}")
     if not found.going:
         raise typer.Exit(1)
 
@@ -165,13 +163,3 @@ def _hosts(engine: Engine, text: str | None) -> HostKind:
             )
         return "namespaces"
     raise NetworkError("network_hosts_unsupported", engine=engine, hosts=text)
-
-
-def _account(text: str) -> bytes:
-    try:
-        account = bytes.fromhex(text.removeprefix("0x"))
-    except ValueError as error:
-        raise typer.BadParameter(f"--account: {text!r} is no address") from error
-    if len(account) != 20:
-        raise typer.BadParameter(f"--account: {text!r} is no address")
-    return account

@@ -164,10 +164,6 @@ def test_addresses_are_each_node_s_own(tmp_path: Path, engine: str) -> None:
     assert subnet.is_private
 
 
-def damaged(name: str, value: object) -> bytes:
-    return json.dumps({name: value}).encode()
-
-
 @pytest.mark.parametrize(
     ("name", "value"),
     [
