@@ -114,9 +114,10 @@ def write_files(directory: Path, network: NetworkDescription) -> None:
     Raises:
         MalformedError: ``file_unwritable``.
     """
-    enodes = json.dumps([node.enode for node in network.nodes], indent=2).encode()
     for node in network.nodes:
         folder = directory / "nodes" / node.name
+        others = [other.enode for other in network.nodes if other != node]
+        enodes = json.dumps(others, indent=2).encode()
         write_file(folder / "config.toml", toml(options(network, node)), mode=0o644)
         write_file(folder / "data" / "static-nodes.json", enodes, mode=0o644)
         write_file(folder / "data" / "permissions_config.toml", permissions(network), mode=0o644)

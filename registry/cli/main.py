@@ -19,13 +19,24 @@ from ecert.limits import MAX_TRUST_FILE_BYTES
 from ecert.trust import TrustStore, signed_file
 from registry.application import Registry
 from registry.cli import backup, departments, documents, network
-from registry.cli.session import CHAIN, Options, acting, keep_settings, opened, settings
+from registry.cli.session import (
+    CHAIN,
+    SETTINGS,
+    Options,
+    acting,
+    keep_settings,
+    opened,
+    settings,
+)
 from registry.database import Database, without_password
 from registry.errors import SettingsError
 from registry.settings import Settings
 from registry.trust import issue_trust
 
 TRUST = "trust.json"
+_ANY_ORIGIN = "https://localhost"
+"""Stands for the origin where none has been kept and none matters."""
+
 FIXED = ("origin", "environment", "council_delay", "database_url")
 """Choices that cannot be made again."""
 
@@ -231,6 +242,27 @@ def rpc() -> None:
     from networks.embedded import endpoint  # noqa: PLC0415  # see above
 
     print("\n".join(settings().nodes or [endpoint(Options.directory / CHAIN)]))
+
+
+@app.command()
+def accounts() -> None:
+    """List the accounts that transactions are sent from. 列出发送交易的链上账户。"""
+    from registry.departments.keys import account_list  # noqa: PLC0415  # see above
+    from registry.migrations import revision_of  # noqa: PLC0415
+
+    if not Options.directory.is_dir():
+        raise SettingsError("registry_not_set_up", directory=Options.directory)
+    kept = (Options.directory / SETTINGS).exists()  # not while init is refused
+    database = Database(settings(**({} if kept else {"origin": _ANY_ORIGIN})).url)
+    try:
+        with database.reading() as session:
+            if revision_of(session.connection()) is None:
+                raise SettingsError("registry_not_set_up", directory=Options.directory)
+            found = account_list(session)
+    finally:
+        database.dispose()
+    for address, department, purpose in found:
+        print(f"{address}  {department or '-'}  {purpose}")
 
 
 def write_trust(registry: Registry, *, version: int = 1) -> None:

@@ -18,7 +18,7 @@ from registry.errors import SettingsError, UnauthenticatedError
 from registry.services import Services
 from registry.settings import Settings, load_settings
 
-_FILE = "settings.json"
+SETTINGS = "settings.json"
 _MAX_BYTES = 16 * KIB
 CHAIN = "chain"
 """The folder of the embedded chain, within the registry's."""
@@ -46,7 +46,7 @@ def settings(**given: object) -> Settings:
         SettingsError: ``settings_invalid``; ``registry_not_set_up`` where nothing is kept.
         MalformedError: The kept file is damaged.
     """
-    path = Options.directory / _FILE
+    path = Options.directory / SETTINGS
     return settings_from(read_file(path, limit=_MAX_BYTES) if path.exists() else b"{}", given)
 
 
@@ -61,9 +61,9 @@ def settings_from(
         SettingsError: ``settings_invalid``; ``registry_not_set_up`` where nothing is kept.
         MalformedError: The text is damaged.
     """
-    value = json_decode(text, where=_FILE, max_bytes=_MAX_BYTES)
+    value = json_decode(text, where=SETTINGS, max_bytes=_MAX_BYTES)
     if not isinstance(value, dict) or not set(value) <= set(KEPT):
-        raise MalformedError("field_malformed", where=_FILE, field="(object)")
+        raise MalformedError("field_malformed", where=SETTINGS, field="(object)")
     kept = {name: item for name, item in value.items() if not _in_environment(name)}
     chosen = {name: value for name, value in given.items() if value is not None}
     if "origin" not in {*kept, *chosen} and "REGISTRY_ORIGIN" not in os.environ:
@@ -88,7 +88,7 @@ def kept_settings(chosen: Settings) -> bytes:
 
 def keep_settings(chosen: Settings) -> None:
     """Keep what later commands need to know again."""
-    write_file(Options.directory / _FILE, kept_settings(chosen))
+    write_file(Options.directory / SETTINGS, kept_settings(chosen))
 
 
 @contextmanager

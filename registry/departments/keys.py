@@ -162,6 +162,12 @@ def public_key_of(row: SigningKey) -> PublicKey:
     return PublicKey(_suite(row.suite), row.x, row.y)
 
 
+def account_list(session: Session) -> list[tuple[str, str | None, AccountPurpose]]:
+    """Return address, department (None for the registry's own) and purpose of every account."""
+    rows = session.exec(select(Account).order_by(col(Account.department), col(Account.purpose)))
+    return [(row.address, row.department, row.purpose) for row in rows]
+
+
 def _suite(jose: str) -> Suite:
     return next(suite for suite in SUITES if suite.jose == jose)
 

@@ -1,6 +1,7 @@
 """A registry on several nodes, set up and run by its command line."""
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,3 +111,14 @@ def test_which_nodes_it_uses(
     for name, value in environment.items():
         monkeypatch.setenv(f"REGISTRY_{name}", value)
     assert Office(tmp_path).done(None, "rpc").splitlines() == expected
+
+
+def test_its_accounts_are_told_before_it_is_set_up(nodes: list[FaultyNode], office: Office) -> None:
+    """Where nodes take transactions of listed accounts only, init is refused until these are."""
+    told(office.run(None, "accounts"), 1, "registry_not_set_up")
+    office.done(None, *init(office, nodes[0].url))
+    listed = office.done(None, "accounts").splitlines()
+    assert {line.split()[2] for line in listed} >= {"deployer", "council"}
+    assert all(re.fullmatch(r"0x[0-9a-fA-F]{40}", line.split()[0]) for line in listed)
+    (office.directory / "settings.json").unlink()  # what init keeps at its end
+    assert office.done(None, "accounts").splitlines() == listed

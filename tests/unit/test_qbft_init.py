@@ -211,6 +211,94 @@ def test_besu_is_run_by_its_compose_file(tmp_path: Path) -> None:
         assert "docker compose up -d" in done.err
 
 
+KINDS = {str: "text", bool: "truth", int: "number", list: "list"}
+
+
+def test_besu_knows_every_option(tmp_path: Path, besu_options: dict[str, str]) -> None:
+    network = made(tmp_path, "besu")
+    for node in network.nodes:
+        text = (tmp_path / "nodes" / node.name / "config.toml").read_text()
+        found = tomllib.loads(text)
+        assert {name: KINDS[type(value)] for name, value in found.items()} == {
+            name: besu_options.get(name) for name in found
+        }
+        assert found["rpc-http-host"] == found["p2p-host"] == node.address
+        assert found["rpc-http-apis"] == ["ETH", "NET", "WEB3"]
+        assert (found["rpc-ws-host"], found["discovery-enabled"]) == ("127.0.0.1", False)
+        assert found["permissions-nodes-config-file-enabled"] is True
+        assert found["permissions-accounts-config-file-enabled"] is True
+        assert found["min-gas-price"] == 0
+        for name in ("key", "static-nodes.json", "permissions_config.toml"):
+            assert f"{besu.DATA}/{name}" in found.values()
+            assert (tmp_path / "nodes" / node.name / "data" / name).is_file()
+        static = json.loads(
+            (tmp_path / "nodes" / node.name / "data" / "static-nodes.json").read_bytes()
+        )
+        assert static == [other.enode for other in network.nodes if other != node]
+
+
+@pytest.fixture
+def besu_options() -> dict[str, str]:
+    path = Path(__file__).parents[1] / "vectors" / "besu" / "options.json"
+    return dict(json.loads(path.read_bytes())["options"])
+
+
+def test_a_validator_joins_a_besu_network(tmp_path: Path) -> None:
+    before = made(tmp_path, "besu")
+    done = run_command(app, "network", "add-validator", "--dir", str(tmp_path))
+    assert (done.code, done.err) == (0, "")
+    after = NetworkDescription.read(tmp_path)
+    assert after.nodes[:4] == before.nodes
+    new = after.nodes[4]
+    request = json.loads(done.out.splitlines()[-1].partition(": ")[2])
+    assert request["method"] == "qbft_proposeValidatorVote"
+    assert request["params"] == [f"0x{new.validator.hex()}", True]
+    for node in after.nodes:
+        data = tmp_path / "nodes" / node.name / "data"
+        lists = tomllib.loads((data / "permissions_config.toml").read_text())
+        assert lists["nodes-allowlist"] == [other.enode for other in after.nodes]
+    assert key_of(tmp_path, after, new).public_key.to_bytes() == new.public_key
+    assert new.name in yaml.safe_load((tmp_path / "compose.yaml").read_text())["services"]
+
+
+def test_a_validator_leaves_a_besu_network(tmp_path: Path) -> None:
+    before = made(tmp_path, "besu")
+    done = run_command(app, "network", "remove-validator", "--dir", str(tmp_path), "node2")
+    request = json.loads(done.out.splitlines()[0].partition("): ")[2])
+    assert request["params"] == [f"0x{before.node('node2').validator.hex()}", False]
+    assert NetworkDescription.read(tmp_path) == before  # until the vote is over
+    words = ("remove-validator", "--dir", str(tmp_path), "node2", "--voted")
+    assert run_command(app, "network", *words).code == 0
+    after = NetworkDescription.read(tmp_path)
+    assert [node.name for node in after.nodes] == ["node1", "node3", "node4"]
+    again = run_command(app, "network", *words)
+    assert (again.code, again.err.splitlines()[0]) == (1, "network_node_unknown")
+    assert run_command(app, "network", "add-validator", "--dir", str(tmp_path)).code == 0
+    assert NetworkDescription.read(tmp_path).nodes[-1].name == "node5"  # no name twice
+
+
+def test_accounts_are_added_to_the_lists(tmp_path: Path) -> None:
+    made(tmp_path, "besu")
+    one, two = f"0x{'Ab' * 20}", f"0x{'cd' * 20}"
+    for _ in range(2):  # twice is once
+        done = run_command(app, "network", "allow", "--dir", str(tmp_path), one, two)
+        assert (done.code, done.err) == (0, "")
+        assert "perm_reloadPermissionsFromFile" in done.out
+    path = tmp_path / "nodes" / "node3" / "data" / "permissions_config.toml"
+    assert tomllib.loads(path.read_text())["accounts-allowlist"] == [one.lower(), two]
+    many = [f"0x{number:040x}" for number in range(1024)]
+    done = run_command(app, "network", "allow", "--dir", str(tmp_path), *many)
+    assert (done.code, done.err.splitlines()[0]) == (1, "network_accounts_many")
+    done = run_command(app, "network", "allow", "--dir", str(tmp_path), "0xab")
+    assert done.code == 64
+
+
+def test_goquorum_has_no_list_of_accounts(tmp_path: Path) -> None:
+    made(tmp_path, "quorum")
+    done = run_command(app, "network", "allow", "--dir", str(tmp_path), f"0x{'ab' * 20}")
+    assert (done.code, done.err.splitlines()[0]) == (1, "network_accounts_unsupported")
+
+
 def test_besu_lists_accounts(tmp_path: Path) -> None:
     account = bytes(range(20))
     network = made(tmp_path, "besu", accounts=(account,))
