@@ -26,7 +26,8 @@ network-test: setup goquorum  ## a network of validators, its nodes on hosts of 
 	pytest tests/network $(PYTEST_ARGS)
 
 GETH := build/goquorum/geth
-goquorum: $(if $(ECERT_GETH),,$(GETH))  ## build GoQuorum for tests; ECERT_GETH names one that is there
+goquorum: $(if $(ECERT_GETH)$(filter-out Linux,$(shell uname -s)),,$(GETH))  ## build GoQuorum for tests, \
+	unless ECERT_GETH names one that is there
 $(GETH): networks/goquorum/go.mod networks/goquorum/go.sum networks/qbft/build.py | $(STAMP)/network
 	@echo "Building GoQuorum from its sources (a minute or two)"
 	@$(BIN)/python -m networks.qbft.build

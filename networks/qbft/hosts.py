@@ -112,6 +112,9 @@ class Namespaces:
         directory: The network's directory.
         network: Its nodes and their addresses.
 
+    Attributes:
+        mark: Stands in the name of every link and namespace of this network, and of no other's.
+
     Raises:
         NetworkError: ``network_hosts_need_root``, ``network_hosts_need_ip``.
     """
@@ -122,7 +125,7 @@ class Namespaces:
         if shutil.which("ip") is None:
             raise NetworkError("network_hosts_need_ip")
         self._network = network
-        self._mark = hashlib.sha256(os.fsencode(directory.resolve())).hexdigest()[:8]
+        self.mark = hashlib.sha256(os.fsencode(directory.resolve())).hexdigest()[:8]
 
     @property
     def own_address(self) -> str:
@@ -131,7 +134,7 @@ class Namespaces:
 
     def namespace(self, name: str) -> str:
         """Return the name of a host's namespace."""
-        return f"ecert-{self._mark}-{name}"
+        return f"ecert-{self.mark}-{name}"
 
     def command(self, name: str, words: Sequence[str]) -> list[str]:
         """Return the command line that runs ``words`` on a host."""
@@ -244,7 +247,7 @@ class Namespaces:
 
     @property
     def _link_prefix(self) -> str:
-        return f"ec{self._mark}"  # an interface's name may have 15 characters only
+        return f"ec{self.mark}"  # an interface's name may have 15 characters only
 
     def _bridge(self, number: int) -> str:
         return f"{self._link_prefix}b{number}"

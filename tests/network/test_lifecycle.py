@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from networks.qbft import keeper
+from networks.qbft.description import NetworkDescription
 from networks.qbft.errors import NetworkError
+from networks.qbft.hosts import Namespaces
 from networks.qbft.making import Plan, make_network
 from networks.qbft.network import Network
 from networks.qbft.process import NodeProcess
@@ -24,11 +26,12 @@ def command(name: str, directory: Path, *words: str) -> Done:
     return run_command(app, "network", name, "--dir", str(directory), *words)
 
 
-def machine() -> tuple[set[str], set[str]]:
-    """Return the machine's links and network namespaces."""
-    links = json.loads(ip("-j", "link", "show"))
-    spaces = json.loads(ip("-j", "netns", "list") or "[]")
-    return {link["ifname"] for link in links}, {space["name"] for space in spaces}
+def left_of(directory: Path) -> set[str]:
+    """Return the links and network namespaces that are there for a network's directory."""
+    mark = Namespaces(directory, NetworkDescription.read(directory)).mark
+    links = {link["ifname"] for link in json.loads(ip("-j", "link", "show"))}
+    spaces = {space["name"] for space in json.loads(ip("-j", "netns", "list") or "[]")}
+    return {name for name in links | spaces if mark in name}
 
 
 def ip(*words: str) -> str:
@@ -43,14 +46,13 @@ def processes_naming(directory: Path) -> list[int]:
                 words = (folder / "cmdline").read_bytes()
             except OSError:
                 continue
-            if os.fsencode(directory.resolve()) in words:
+            if os.fsencode(directory.resolve()) + b"/" in words:
                 found.append(int(folder.name))
     return found
 
 
 def test_two_networks_of_one_machine_by_their_commands(tmp_path: Path) -> None:
     require_network()
-    links, spaces = machine()
     one, two = tmp_path / "one", tmp_path / "two"
     fast = ("--engine", "quorum", "--block-seconds", "1", "--timeout-seconds", "2")
     try:
@@ -59,6 +61,7 @@ def test_two_networks_of_one_machine_by_their_commands(tmp_path: Path) -> None:
             done = command("up", directory)
             assert (done.code, done.err) == (0, "")
             assert done.out.startswith("http://10.")
+            assert len(left_of(directory)) == 3  # a bridge, a cable, a namespace
         pid = Network(one).nodes[0].pid
         assert command("up", one).code == 0  # once more changes nothing
         assert Network(one).nodes[0].pid == pid
@@ -66,15 +69,16 @@ def test_two_networks_of_one_machine_by_their_commands(tmp_path: Path) -> None:
         assert found.code == 0
         assert "1/1 验证者应答 validators answer" in found.out
         assert command("down", one).code == 0
-        assert processes_naming(one) == []
+        assert left_of(one) == set()
+        until(lambda: processes_naming(one) == [])
         assert command("status", one).code == 1
         assert command("status", two).code == 0
         assert command("down", one).code == 0  # once more has nothing to do
     finally:
         for directory in (one, two):
             command("down", directory)
-    assert processes_naming(tmp_path) == []
-    assert machine() == (links, spaces)
+    assert left_of(one) | left_of(two) == set()
+    until(lambda: processes_naming(one) + processes_naming(two) == [])
 
 
 def test_the_chain_is_there_after_down_and_up(fresh_network: Network) -> None:
@@ -122,12 +126,11 @@ def test_a_node_without_its_key_is_not_started_as_another(
 def test_a_subnet_that_is_taken_is_refused(network: Network, tmp_path: Path) -> None:
     directory = tmp_path / "second"
     subnet = network.description.subnet
-    before = machine()
     assert command("init", directory, "--engine", "quorum", "--subnet", subnet).code == 0
     done = command("up", directory)
     assert (done.code, done.err.splitlines()[0]) == (1, "network_subnet_taken")
+    assert left_of(directory) == set()
     assert command("down", directory).code == 0
-    assert machine() == before
     network.wait_for_blocks(network.nodes)
 
 
@@ -147,7 +150,6 @@ def test_two_commands_do_not_meet(network: Network) -> None:
 
 def test_on_loopback_without_namespaces(tmp_path: Path) -> None:
     require_network()
-    before = machine()
     directory = tmp_path / "network"
     plan = Plan("quorum", "loopback", validators=2, block_seconds=1, timeout_seconds=2)
     make_network(directory, plan)
@@ -156,13 +158,13 @@ def test_on_loopback_without_namespaces(tmp_path: Path) -> None:
         network.up()
         assert all(url.startswith("http://127.") for url in network.urls)
         assert [node.peers() for node in network.nodes] == [1, 1]
-        assert machine() == before
+        assert left_of(directory) == set()
         with pytest.raises(NetworkError) as caught:
             network.namespaces.cut("node1")
         assert caught.value.code == "network_hosts_uncut"
     finally:
         network.down()
-    assert processes_naming(directory) == []
+    until(lambda: processes_naming(directory) == [])
 
 
 def test_a_service_may_have_a_side_of_its_own(network: Network) -> None:
@@ -241,11 +243,10 @@ def test_without_its_program_nothing_is_begun(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     require_network()
-    before = machine()
     with running_network(tmp_path / "network", validators=1) as network:
         network.down()
         monkeypatch.setenv("ECERT_GETH", str(tmp_path / "none"))
         done = command("up", network.directory)
         assert (done.code, done.err.splitlines()[0]) == (2, "geth_missing")
         assert "make goquorum" in done.err
-        assert machine() == before
+        assert left_of(network.directory) == set()
