@@ -20,13 +20,19 @@ from benchmarks.table import Mark, Row, Unit
 from ecert import sd_jwt
 from ecert.artefact import Expectation
 from ecert.chain.finality import FinalWhenSigned
+from ecert.chain.proven_reader import ProvenReader
 from ecert.chain.reader import ChainReader
 from ecert.chain.rpc import RpcNode
 from ecert.document import DocumentFile
-from ecert.facts import FactSource
+from ecert.errors import UnavailableError
+from ecert.facts import Basis, FactSource
 from ecert.receipt import receipts_of
 from ecert.report import Verdict
 from ecert.verification import Verifier
+from networks.qbft.goquorum import find_geth
+from networks.qbft.hosts import default_hosts
+from networks.qbft.making import Plan, make_network
+from networks.qbft.network import Network
 from verifier.snapshot import Snapshot
 from verifier.sync import sync
 
@@ -50,7 +56,8 @@ def rows() -> list[Row]:
     with ExitStack() as stack:
         directory = Path(stack.enter_context(TemporaryDirectory(prefix="ecert-bench-")))
         deployed = Deployed(directory / "chain", BRANCH, KIND, stack)
-        return [*_gas(deployed), *_checks(deployed, directory, stack)]
+        found = [*_gas(deployed), *_checks(deployed, directory, stack)]
+        return [*found, *_proved_checks(directory, stack)]
 
 
 def _gas(deployed: Deployed) -> list[Row]:
@@ -88,7 +95,7 @@ def _gas(deployed: Deployed) -> list[Row]:
 def _checks(deployed: Deployed, directory: Path, stack: ExitStack) -> list[Row]:
     document = Document()
     deployed.register_key(DEPARTMENT, document.issuer.public_key)
-    data = _anchored(deployed, document)
+    data = anchored(deployed, document)
     checkpoint, trust = deployed.checkpoint(), deployed.trust()
     finality = FinalWhenSigned(trust, lambda: checkpoint)
     proxy = stack.enter_context(CountingProxy(deployed.chain.rpc_url))
@@ -152,7 +159,59 @@ def _checks(deployed: Deployed, directory: Path, stack: ExitStack) -> list[Row]:
     ]
 
 
-def _anchored(deployed: Deployed, document: Document) -> bytes:
+def _proved_checks(directory: Path, stack: ExitStack) -> list[Row]:
+    """Check a document on a network of four validators, where its program has been built."""
+    try:
+        find_geth()
+    except UnavailableError as error:
+        print(f"no network of validators: {error}")
+        return []
+    plan = Plan(engine="quorum", hosts=default_hosts(), block_seconds=1, timeout_seconds=2)
+    make_network(directory / "network", plan)
+    network = Network(directory / "network")
+    stack.callback(network.down)
+    network.up()
+    deployed = Deployed(directory, BRANCH, KIND, stack, urls=network.urls)
+    document = Document()
+    deployed.register_key(DEPARTMENT, document.issuer.public_key)
+    data, trust = anchored(deployed, document), deployed.trust()
+    proxy = stack.enter_context(CountingProxy(network.urls[0]))
+
+    def check(source: FactSource) -> None:
+        report = Verifier(trust, source).verify(data, now=document.now, expect=EXPECTATION)
+        if (report.verdict, report.basis) != (Verdict.VALID, Basis.VALIDATORS):
+            raise RuntimeError(f"the document to be checked is {report.verdict}")
+
+    check(ProvenReader(trust, [proxy.url]))
+    reader, node = ProvenReader(trust, network.urls), RpcNode(network.urls[0])
+    found = rates(
+        {
+            "proved": lambda: check(reader),
+            "call": lambda: node.call("eth_blockNumber", []),
+        },
+        clock=WALL,
+    )
+    return [
+        Row(
+            "exchanges for one proved check, network",
+            Unit.CALLS,
+            proxy.exchanges,
+            PEER_CALLS,
+            Mark("", 2),
+            Mark("", 2),
+        ),
+        Row("calls in them", Unit.CALLS, proxy.calls),
+        Row(
+            "time of one proved check, network",
+            Unit.MILLISECONDS,
+            1 / found["proved"],
+            Mark(f"{int(PEER_CALLS.value)} smallest calls alone", PEER_CALLS.value / found["call"]),
+            Mark("two calls", 2 / found["call"]),
+        ),
+    ]
+
+
+def anchored(deployed: Deployed, document: Document) -> bytes:
     """Return a document file, shown to the verifier, whose batch is on the chain."""
     text = document.sd_jwt()
     digest = sd_jwt.parse(text).digest
@@ -160,7 +219,7 @@ def _anchored(deployed: Deployed, document: Document) -> bytes:
     receipts = receipts_of(
         [digest, *others],
         department=DEPARTMENT,
-        chain_id=deployed.chain.chain_id,
+        chain_id=deployed.chain_id,
         contract=deployed.anchors,
         block=0,
     )

@@ -19,10 +19,12 @@ class CountingProxy:
 
     Attributes:
         calls: Calls since the start; a batch counts as many as it holds.
+        exchanges: Requests and their answers since the start; a batch is one.
     """
 
     def __init__(self, url: str) -> None:
         self.calls = 0
+        self.exchanges = 0
         node = urlsplit(url)
         proxy = self
 
@@ -30,6 +32,7 @@ class CountingProxy:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 request = json.loads(body)
+                proxy.exchanges += 1
                 proxy.calls += len(request) if isinstance(request, list) else 1
                 connection = http.client.HTTPConnection(node.hostname or _HOST, node.port)
                 connection.request("POST", "/", body, {"content-type": "application/json"})

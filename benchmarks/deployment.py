@@ -1,16 +1,18 @@
-"""The real contracts on an embedded chain: what a call costs, and a verifier's view of it."""
+"""The real contracts on a chain: what a call costs, and a verifier's view of it."""
 
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ecert.chain.node import Nodes
+from ecert.chain.qbft import Extra
 from ecert.checkpoint import Checkpoint
 from ecert.kinds.catalogue import Catalogue
 from ecert.signing import PublicKey, SoftwareSigner
 from ecert.status import Status
-from ecert.trust import Contract, PinnedBlock, TrustFile, TrustStore
+from ecert.trust import EPOCH_LENGTH, Contract, PinnedBlock, TrustFile, TrustStore
 from networks.embedded import EmbeddedChain
 from registry.chain.accounts import LocalAccount
 from registry.chain.calls import COUNCIL, ContractCall, Role
@@ -37,18 +39,31 @@ class Deployed:
         departments: Codes, the top-level department first.
         kind: The kind that all of them may issue.
         stack: Ends the chain.
+        urls: Nodes of a network that runs already, on which to deploy instead.
 
     Attributes:
-        chain: The chain.
+        chain: The chain, where it is an embedded one.
+        urls: The chain's nodes.
+        chain_id: Its id.
         gas: What all transactions so far have used.
     """
 
     def __init__(
-        self, directory: Path, departments: list[str], kind: str, stack: ExitStack
+        self,
+        directory: Path,
+        departments: list[str],
+        kind: str,
+        stack: ExitStack,
+        *,
+        urls: Sequence[str] = (),
     ) -> None:
-        self.chain = stack.enter_context(EmbeddedChain(directory))
+        self._embedded = not urls
+        if self._embedded:
+            self.chain = stack.enter_context(EmbeddedChain(directory))
+        self.urls = list(urls) or [self.chain.rpc_url]
+        self.chain_id = Nodes(self.urls).chain_id()
         self.gas = 0
-        self._sender = Sender(RpcPool([self.chain.rpc_url], self.chain.chain_id))
+        self._sender = Sender(RpcPool(self.urls, self.chain_id))
         self._nonces = MemoryNonces()
         self._council, self._admin = LocalAccount.generate(), LocalAccount.generate()
         self._contracts = deploy(
@@ -113,18 +128,19 @@ class Deployed:
 
     def trust_file(self) -> bytes:
         """Return the trust file that they are read from."""
-        genesis = Nodes([self.chain.rpc_url]).header(0)
+        genesis = Nodes(self.urls).header(0)
         found = self._contracts.contracts
         file = TrustFile(
             version=1,
             expires=int(time.time()) + _DAY,
             council=(self._signer.public_key,),
             threshold=1,
-            chain_id=self.chain.chain_id,
+            chain_id=self.chain_id,
             genesis_hash=genesis.hash,
-            engine="anvil",
+            engine="anvil" if self._embedded else "quorum",
             operators=(self._operator.public_key,),
-            checkpoint=PinnedBlock(0, genesis.hash, genesis.state_root),
+            checkpoint=PinnedBlock(0, genesis.hash, genesis.state_root, self._validators()),
+            epoch_length=None if self._embedded else EPOCH_LENGTH,
             contracts={
                 name: Contract(bytes.fromhex(found[full].address[2:]), found[full].code_hash)
                 for name, full in _NAMES.items()
@@ -137,9 +153,15 @@ class Deployed:
         """Put the chain on disk; return the operator's word that it is final."""
         block = self.chain.persist()
         word = Checkpoint(
-            self.chain.chain_id, block.number, block.hash, block.state_root, int(time.time())
+            self.chain_id, block.number, block.hash, block.state_root, int(time.time())
         )
         return word.sign(self._operator)
+
+    def _validators(self) -> tuple[bytes, ...]:
+        """Return who seals from the first block on; nobody on an embedded chain."""
+        if self._embedded:
+            return ()
+        return Extra.decode(Nodes(self.urls).block_header(0).extra).validators
 
     def _send(self, call: ContractCall, account: LocalAccount | None = None) -> Mined:
         mined = self._sender.execute(account or self._admin, call, self._nonces)
