@@ -81,6 +81,27 @@ class SnapshotUpdate:
         return meta
 
 
+def stored_meta(path: Path, trust: TrustStore) -> Meta | None:
+    """Return what the snapshot at ``path`` says of itself; None where there is none.
+
+    Raises:
+        UnavailableError: ``snapshot_busy``, ``snapshot_malformed``, ``snapshot_other_chain``,
+            ``snapshot_other_contracts``.
+    """
+    if not path.is_file():
+        return None
+    with sqlite_errors(path):
+        connection = connect(path, write=False)
+        try:
+            if not has_schema(connection):
+                return None
+            meta = Meta.read(connection)
+        finally:
+            connection.close()
+    meta.check(trust.file, path=path)
+    return meta
+
+
 @contextmanager
 def update(path: Path, trust: TrustStore) -> Iterator[SnapshotUpdate]:
     """Bring the snapshot at ``path`` forward, or begin it; nothing changes unless it finishes.

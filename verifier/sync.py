@@ -26,7 +26,7 @@ from ecert.facts import Basis
 from ecert.fields import hex_text
 from ecert.trust import Contract, TrustStore
 from verifier.snapshot_meta import Meta
-from verifier.snapshot_update import SnapshotUpdate, update
+from verifier.snapshot_update import SnapshotUpdate, stored_meta, update
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +74,15 @@ def sync(
             ``handover_not_found``; the nodes' failures (``rpc_…``) and the file's (``snapshot_…``).
     """
     nodes = Nodes(urls)
+    validators: tuple[bytes, ...] = ()
+    if trust.file.engine == "anvil":
+        final, as_of = _signed_block(nodes, trust, fetch_checkpoint)
+    else:
+        final, validators = _sealed_block(nodes, trust, stored_meta(path, trust), clock())
+        as_of = final.time
+    _check_chain(nodes, trust, final.number)
     with update(path, trust) as changes:
         before = changes.meta
-        if trust.file.engine == "anvil":
-            final, as_of = _signed_block(nodes, trust, fetch_checkpoint)
-            validators: tuple[bytes, ...] = ()
-        else:
-            final, validators = _sealed_block(nodes, trust, before, clock())
-            as_of = final.time
-        _check_chain(nodes, trust, final.number)
         if before is not None:
             _check_continues(nodes, before, final)
         count = _replay(nodes, trust, changes, final.number)

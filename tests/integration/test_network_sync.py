@@ -162,6 +162,15 @@ def test_a_node_that_lies(proven: ProvenWorld, honest: FakeNode, path: Path, nam
             assert synced(proven, path, liar, honest).basis is Basis.VALIDATORS
 
 
+@pytest.mark.parametrize("name", ["too few seals", "no block", "no header"])
+def test_no_snapshot_is_begun_with_what_is_not_sealed(
+    proven: ProvenWorld, path: Path, name: str
+) -> None:
+    with proven.network.node(liars(proven)[name][0]) as liar:
+        refusal(lambda: synced(proven, path, liar))
+    assert not path.exists()
+
+
 def test_a_node_that_stands_still(proven: ProvenWorld, honest: FakeNode, path: Path) -> None:
     block = proven.network.seal()
 
