@@ -7,6 +7,7 @@ from ecert.kinds import Catalogue
 from registry.batches.paths import Paths
 from registry.chain.calls import AnchorCalls, DepartmentCalls, StatusCalls
 from registry.chain.deploy import Deployment
+from registry.chain.standstill import Standstill
 from registry.clock import Clock, unix_now
 from registry.outbox.models import ChainDeployment
 from registry.seldom import Seldom
@@ -20,6 +21,7 @@ class Contracts:
 
     Attributes:
         chain_id: EIP-155 chain id.
+        engine: What makes its blocks.
         council_delay: Seconds that acts of the council wait after they were announced.
         departments: Calls on DepartmentRegistry.
         anchors: Calls on AnchorRegistry.
@@ -28,6 +30,7 @@ class Contracts:
     """
 
     chain_id: int
+    engine: str
     council_delay: int
     departments: DepartmentCalls
     anchors: AnchorCalls
@@ -40,6 +43,7 @@ class Contracts:
         deployment = Deployment.from_json(row.record)
         return cls(
             chain_id=row.chain_id,
+            engine=row.engine,
             council_delay=row.council_delay,
             departments=deployment.departments,
             anchors=deployment.anchors,
@@ -63,3 +67,10 @@ class Context:
     watch: ClockWatch = field(default_factory=ClockWatch)
     paths: Paths = field(default_factory=Paths)
     leaf_count: Seldom[int] = field(default_factory=Seldom)
+
+
+def standstill_of(context: Context) -> Standstill | None:
+    """Return what notices that a network stands still; None for a chain that may rest."""
+    if context.contracts.engine == "anvil":
+        return None  # blocks come with transactions
+    return Standstill(context.settings.stall_seconds)

@@ -44,6 +44,7 @@ class Settings(BaseSettings):
         processes: How many processes read large imports and sign many documents; 0 or 1: none but
             the one that runs. As many as this machine has cores when not given.
         heartbeat_seconds: How often the checkpoint of a quiet embedded chain is signed again.
+        stall_seconds: A network without a new block for longer stands still.
         host: Where the web service listens.
         port: The same.
         timestamp_url: Of a timestamping authority (RFC 3161), asked about the block of each
@@ -75,6 +76,7 @@ class Settings(BaseSettings):
     sign_chunk: int = Field(default=16_384, ge=1, le=65_536)
     processes: int | None = Field(default=None, ge=0, le=64)
     heartbeat_seconds: int = Field(default=60, ge=1)
+    stall_seconds: int = Field(default=60, ge=1)
     host: str = "127.0.0.1"
     port: int = Field(default=8480, ge=0, le=65535)
     timestamp_url: str | None = None

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ecert.chain.node import read_header
 from ecert.chain.rpc import RpcNode
 from ecert.errors import EcertError
 from ecert.limits import MIB
 from networks.embedded import endpoint
 from registry.application import Registry
+from registry.context import standstill_of
 from registry.outbox.models import ChainCheckpoint, WorkerState
 from registry.timekeeping import ClockError
 
@@ -35,8 +37,8 @@ _NODE_SECONDS = 3.0
 _log = logging.getLogger(__name__)
 
 State = Literal["ok", "degraded", "unavailable"]
-Halt = Literal["database", "chain", "worker", "waiting"]
-"""Why nothing new is issued: no database; no node; no worker; a worker that waits for something."""
+Halt = Literal["database", "chain", "stalled", "worker", "waiting"]
+"""Why nothing new is issued: no database; no node; no blocks; no worker; a worker that waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +49,13 @@ class NodeVitals:
         up: Whether it answers as a node of this chain.
         seconds: How long it took to answer.
         height: The block that it is at.
+        time: That block's time, unix seconds.
     """
 
     up: bool
     seconds: float = 0.0
     height: int = 0
+    time: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class Vitals:
     Attributes:
         database: Whether the database answers.
         nodes: The chain's nodes, in the order of the settings.
+        stalled: Whether a network has made no block for too long, as far as these know.
         worker: Whether the worker gave a sign of life lately; it does so also when idle.
         waiting: Whether the worker has waited for something for a while.
         told: What the worker tells of itself, if it has.
@@ -72,6 +77,7 @@ class Vitals:
 
     database: bool
     nodes: tuple[NodeVitals, ...]
+    stalled: bool
     worker: bool
     waiting: bool
     told: WorkerState | None
@@ -92,6 +98,8 @@ class Vitals:
             return "database"
         if not self.chain:
             return "chain"
+        if self.stalled:
+            return "stalled"
         if not self.worker:
             return "worker"
         return "waiting" if self.waiting else None
@@ -120,7 +128,8 @@ class Health:
         self._clock = clock
         self._lock = threading.Lock()
         self._looked = float("-inf")
-        self._vitals = Vitals(False, (), False, False, None, False, None, False, None)
+        self._standstill = standstill_of(registry.context)
+        self._vitals = Vitals(False, (), False, False, False, None, False, None, False, None)
 
     def vitals(self) -> Vitals:
         """Return what was found a few seconds ago at most."""
@@ -132,6 +141,7 @@ class Health:
 
     def _look(self) -> Vitals:
         nodes, settings = self._nodes(), self._registry.settings
+        stalled = self._stalled(nodes)
         free = free_bytes(settings.directory)
         low = free is not None and free < settings.disk_low_mib * MIB
         try:
@@ -140,7 +150,7 @@ class Health:
                 told = session.get(WorkerState, 1)
         except EcertError:
             right = self._clock_right(None)
-            return Vitals(False, nodes, False, False, None, right, free, low, None)
+            return Vitals(False, nodes, stalled, False, False, None, right, free, low, None)
         now = self._registry.context.clock()
         latest = None if row is None else (row.number, row.time)
         signs = [0 if latest is None else latest[1], 0 if told is None else told.updated_at]
@@ -148,6 +158,7 @@ class Health:
         return Vitals(
             database=True,
             nodes=nodes,
+            stalled=stalled,
             worker=now - max(signs) <= allowed,
             waiting=told is not None
             and told.waits
@@ -179,12 +190,19 @@ class Health:
             node = RpcNode(url, seconds=_NODE_SECONDS)
             found = node.call("eth_chainId", [])
             seconds = time.perf_counter() - started
-            height = _number(node.call("eth_blockNumber", []))
+            block = read_header(node.call("eth_getBlockByNumber", ["latest", False]))
         except EcertError:
             return NodeVitals(False)
-        if found != hex(self._registry.context.contracts.chain_id) or height is None:
+        if found != hex(self._registry.context.contracts.chain_id):
             return NodeVitals(False)
-        return NodeVitals(True, seconds, height)
+        return NodeVitals(True, seconds, block.number, block.time)
+
+    def _stalled(self, nodes: Sequence[NodeVitals]) -> bool:
+        if self._standstill is None or not any(node.up for node in nodes):
+            return False
+        newest = max((node for node in nodes if node.up), key=lambda node: node.height)
+        now = self._registry.context.clock()
+        return self._standstill.see(newest.height, newest.time, now) is not None
 
     def _clock_right(self, latest: tuple[int, int] | None) -> bool:
         context = self._registry.context
@@ -203,10 +221,3 @@ def free_bytes(directory: Path) -> int | None:
     except OSError:
         return None
     return found.f_bavail * found.f_frsize
-
-
-def _number(value: object) -> int | None:
-    try:
-        return int(value, 16) if isinstance(value, str) and len(value) <= 18 else None
-    except ValueError:
-        return None

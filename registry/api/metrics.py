@@ -141,6 +141,11 @@ class _State:
 def _nodes(nodes: Sequence[NodeVitals]) -> Iterator[Metric]:
     """Tell of the chain's nodes by their place: an address may hold a credential."""
     best = max((node.height for node in nodes), default=0)
+    newest = max((node.time for node in nodes if node.up), default=None)
+    if newest is not None:
+        yield GaugeMetricFamily(
+            "ecert_chain_block_timestamp_seconds", "When the newest block was made.", newest
+        )
     up, seconds, lag = (
         GaugeMetricFamily(name, text, labels=("node",))
         for name, text in (

@@ -99,7 +99,7 @@ def status_page(
             parts=[
                 ("service", "up"),
                 ("database", "up" if vitals.database else "down"),
-                ("chain", "up" if vitals.chain else "down"),
+                ("chain", _chain(vitals)),
                 ("worker", _worker(vitals)),
             ],
             block=block,
@@ -107,6 +107,12 @@ def status_page(
             looked=_when(now, language),
         )
     )
+
+
+def _chain(vitals: Vitals) -> str:
+    if not vitals.chain:
+        return "down"
+    return "stalled" if vitals.stalled else "up"
 
 
 def _worker(vitals: Vitals) -> str:

@@ -13,6 +13,8 @@ from networks.embedded import EmbeddedChain
 from registry.chain.calls import ContractCall
 from registry.chain.rpc import disagreement
 from registry.chain.sender import Sender
+from registry.chain.standstill import Standstill
+from registry.clock import Clock, unix_now
 from registry.outbox.seals import Seals
 
 Final = tuple[int, bytes]
@@ -104,6 +106,8 @@ class NetworkSettlement:
         last: Returns the newest block that was called final, if there is one.
         seals: Checks the seals of blocks; None on a chain that has no validators.
         look_seconds: How often that block is looked at.
+        standstill: Knows how long there was no new block; None where a chain may rest.
+        clock: The time.
     """
 
     recalls = True
@@ -115,10 +119,14 @@ class NetworkSettlement:
         *,
         seals: Seals | None = None,
         look_seconds: float = LOOK_SECONDS,
+        standstill: Standstill | None = None,
+        clock: Clock = unix_now,
     ) -> None:
         self._sender = sender
         self._last = last
         self._seals = seals
+        self._standstill = standstill
+        self._clock = clock
         self._look_seconds = look_seconds
         self._looked_at = float("-inf")
         self._told: Final | None = None
@@ -128,10 +136,13 @@ class NetworkSettlement:
 
         Raises:
             UnavailableError: ``chain_nodes_behind``: a node that lags has not lost a block.
+                ``chain_stalled``: what is newer elsewhere cannot be known here.
         """
         if time.monotonic() < self._looked_at + self._look_seconds:
             return False
-        _, self._told = self._look()
+        height, self._told = self._look()
+        if self._standstill is not None:
+            self._newest(height)
         self._looked_at = time.monotonic()
         return self._told is not None
 
@@ -139,7 +150,7 @@ class NetworkSettlement:
         """Return the newest block that most nodes have, and the same, with its validators' seals.
 
         Raises:
-            UnavailableError: ``chain_nodes_behind``, ``chain_nodes_disagree``;
+            UnavailableError: ``chain_nodes_behind``, ``chain_nodes_disagree``, ``chain_stalled``;
                 ``chain_block_replaced`` where ``recover`` has not told of it yet;
                 ``chain_block_unproven``: what the nodes say is not what validators sealed.
         """
@@ -147,10 +158,19 @@ class NetworkSettlement:
         if lost is not None and lost != self._told:
             self._looked_at = float("-inf")
             raise UnavailableError("chain_block_replaced", block=lost[0])
+        header = self._newest(height)
+        return header if self._seals is None else self._seals.check(header)
+
+    def _newest(self, height: int) -> Header:
+        """Return the newest block, unless it has been that for too long."""
         header = self._sender.header(height)
         if header is None:
             raise disagreement(f"block {height}")
-        return header if self._seals is None else self._seals.check(header)
+        if self._standstill is not None:
+            still = self._standstill.see(header.number, header.time, self._clock())
+            if still is not None:
+                raise UnavailableError("chain_stalled", block=height, seconds=still)
+        return header
 
     def _look(self) -> tuple[int, Final | None]:
         """Return the chain's height, and the newest final block if another has its place."""

@@ -22,7 +22,7 @@ from registry.application import Registry
 from registry.batches.sealing import queue_anchors, seal_waiting
 from registry.chain.rpc import RpcPool
 from registry.chain.sender import Sender
-from registry.context import Context
+from registry.context import Context, standstill_of
 from registry.documents.renewal import mark_stale, renew_stale
 from registry.documents.signing import sign_approved
 from registry.errors import ConflictError, ReconciliationError
@@ -316,14 +316,21 @@ def network_of(
 ) -> tuple[Sight, Settlement]:
     """Return how a registry reads and writes a network of nodes, and what is final there."""
     sight = sight_of(registry, urls)
-    last = partial(last_final, registry)
-    with registry.database.reading() as session:
-        row = session.get(ChainDeployment, 1)
-    assert row is not None  # Registry.open checked
-    base = partial(_base, registry, urls)
-    epoch_length = registry.settings.epoch_length
-    seals = seals_of(urls, cast("Engine", row.engine), epoch_length, base)
-    settlement = NetworkSettlement(sight.sender, last, seals=seals, look_seconds=look_seconds)
+    context = registry.context
+    seals = seals_of(
+        urls,
+        cast("Engine", context.contracts.engine),
+        registry.settings.epoch_length,
+        partial(_base, registry, urls),
+    )
+    settlement = NetworkSettlement(
+        sight.sender,
+        partial(last_final, registry),
+        seals=seals,
+        look_seconds=look_seconds,
+        standstill=standstill_of(context),
+        clock=context.clock,
+    )
     return sight, settlement
 
 

@@ -16,6 +16,7 @@ from registry.api.health import Health, Vitals
 from registry.api.metrics import Metrics
 from registry.api.status_page import policy, status_page
 from registry.application import Registry
+from registry.chain.standstill import Standstill
 from registry.outbox.models import WorkerState
 
 SECRET = "secret-in-an-address"
@@ -159,7 +160,7 @@ def test_what_is_over_in_a_moment_is_not_told(api: ApiWorld) -> None:
 
 
 def test_without_a_database_it_still_says_so() -> None:
-    vitals = Vitals(False, (), False, False, None, True, None, False, None)
+    vitals = Vitals(False, (), False, False, False, None, True, None, False, None)
     for language, sentence in (("zh", "登记系统暂不可用"), ("en", "not available")):
         page = status_page(language, vitals, None, origin="https://x", now=10**9, heartbeat=60)
         assert sentence in page
@@ -203,6 +204,26 @@ def test_a_node_of_another_chain_is_not_up(api: ApiWorld) -> None:
     other = replace(context, contracts=replace(context.contracts, chain_id=1))
     vitals = Health(Registry(api.registry.settings, api.registry.database, other)).vitals()
     assert (vitals.chain, vitals.halted) == (False, "chain")
+
+
+def test_a_network_that_makes_no_blocks_is_told_of(api: ApiWorld) -> None:
+    """Its nodes answer all the while."""
+    passed = [0.0]
+    found = Health(api.registry)
+    found._standstill = Standstill(60, lambda: passed[0], tolerance=1 << 32)
+    assert (found.vitals().halted, found.vitals().state) == (None, "ok")
+    passed[0] = 61
+    vitals = found.vitals()
+    assert (vitals.chain, vitals.stalled, vitals.halted) == (True, True, "stalled")
+    assert vitals.state == "degraded"
+    for language, word in (("zh", "没有新区块"), ("en", "makes no blocks")):
+        page = status_page(language, vitals, None, origin="https://x", now=10**9, heartbeat=60)
+        assert f'<dd class="stalled">{word}</dd>' in page
+    numbers = Metrics(api.registry, found).text().decode()
+    assert 'ecert_issuing_halted{reason="stalled"} 1.0' in numbers
+    assert "ecert_chain_block_timestamp_seconds" in numbers
+    api.issue(1, seed=81)
+    assert found.vitals().halted is None
 
 
 def test_metrics_of_the_worker(api: ApiWorld) -> None:

@@ -32,6 +32,7 @@ def health(edge: AnEdge, response: Response) -> HealthAnswer:
         status=vitals.state,
         database=vitals.database,
         chain=vitals.chain,
+        stalled=vitals.stalled,
         worker=vitals.worker,
         clock=vitals.clock,
         disk=not vitals.low,

@@ -29,6 +29,9 @@ class HealthAnswer(Answer):
     status: Literal["ok", "degraded", "unavailable"]
     database: bool
     chain: bool
+    """Whether a node of the chain answers."""
+    stalled: bool
+    """Whether the chain's validators make no blocks, as far as its nodes know."""
     worker: bool
     clock: bool
     """Whether this machine's clock can be right."""
@@ -38,7 +41,14 @@ class HealthAnswer(Answer):
     """The newest final block."""
 
     model_config = Answer.model_config | example(
-        status="ok", database=True, chain=True, worker=True, clock=True, disk=True, block=120
+        status="ok",
+        database=True,
+        chain=True,
+        stalled=False,
+        worker=True,
+        clock=True,
+        disk=True,
+        block=120,
     )
 
 
