@@ -20,6 +20,21 @@ class Header:
     time: int
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block as it is listed.
+
+    Attributes:
+        header: Its header, as a node gives it.
+        transactions: How many transactions it has.
+        sealed: RLP of its whole header, where validators seal blocks.
+    """
+
+    header: Header
+    transactions: int
+    sealed: bytes | None
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
     """Where an entry stands in the chain's log."""

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar
 from eth_hash.auto import keccak
 
 from ecert import limits
-from ecert.chain.blocks import Header
+from ecert.chain.blocks import Block, Header
 from ecert.chain.events import Log, byte_string, quantity
 from ecert.chain.header import BlockHeader
 from ecert.chain.layout import DEPARTMENT_REGISTRY, Layout
@@ -27,6 +27,7 @@ FIRST_SPAN = 2_000
 """Blocks asked for at first in one range."""
 MAX_SPAN = 100_000
 """Blocks asked for at most in one range."""
+_MAX_TRANSACTIONS = 1 << 20
 _SHRINKS = frozenset({"rpc_refused", "rpc_answer_too_large", "rpc_unreachable"})
 _HEAD = "0x8f7dcfa3"
 """First bytes of keccak-256 of ``head()``."""
@@ -140,6 +141,34 @@ class Nodes:
 
         method, readers = "eth_getBlockByNumber", [sealed_header(block) for block in blocks]
         calls = [[hex(block), False] for block in blocks]
+        return self._pool.ask_batch(method, calls, _reading(method, read))
+
+    def blocks(self, numbers: Sequence[int], *, sealed: bool) -> list[Block]:
+        """Return several blocks, in the order of ``numbers``, asked for at once.
+
+        Args:
+            numbers: Which.
+            sealed: Whether they are of a QBFT network.
+
+        Raises:
+            UnavailableError: As ``block_header``.
+        """
+
+        def read_one(number: int, value: Any) -> Block:
+            whole = sealed_header(number)(value).encoded if sealed else None
+            if value is None:
+                raise UnavailableError("rpc_block_absent", block=number)
+            header = read_header(value)
+            if header.number != number:
+                raise _malformed("number")
+            transactions = Fields(value, "block").items("transactions", limit=_MAX_TRANSACTIONS)
+            return Block(header, len(transactions), whole)
+
+        def read(values: list[Any]) -> list[Block]:
+            return [read_one(number, value) for number, value in zip(numbers, values, strict=True)]
+
+        method = "eth_getBlockByNumber"
+        calls = [[hex(number), False] for number in numbers]
         return self._pool.ask_batch(method, calls, _reading(method, read))
 
     def is_qbft(self) -> bool:

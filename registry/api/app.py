@@ -13,6 +13,7 @@ from registry.api.limits import HEALTH_PATHS, MAX_REQUESTS, MAX_REQUESTS_OF_ONE,
 from registry.api.middleware import Observer, shield
 from registry.api.rates import Rates
 from registry.api.routes import (
+    chain,
     claims,
     departments,
     documents,
@@ -29,7 +30,7 @@ from registry.api.routes import (
 from registry.application import Registry
 
 _DOMAINS = (
-    *(public, receipts, claims, departments, documents, imports),
+    *(public, receipts, chain, claims, departments, documents, imports),
     *(papers, evidence, landing, status, officers, operations),
 )
 

@@ -13,6 +13,7 @@ from registry.api.metrics import Metrics
 from registry.api.rates import Rates
 from registry.application import Registry
 from registry.evidence.service import Prover
+from registry.explorer.service import Explorer
 from registry.services import Services
 
 HEAVY_AT_ONCE = 2
@@ -41,6 +42,7 @@ class Edge:
         self.metrics = Metrics(registry, self.health)
         self.heavy = anyio.CapacityLimiter(HEAVY_AT_ONCE)
         self.prover = Prover(registry)
+        self.explorer = Explorer(registry)
         self.proofs = anyio.CapacityLimiter(PROOFS_AT_ONCE)
         self.lookups = anyio.CapacityLimiter(LOOKUPS_AT_ONCE)
 

@@ -1,0 +1,1 @@
+"""What pages show of the chain, read from the chain itself and not from this registry's tables."""
