@@ -19,6 +19,7 @@ makes the node vote, nor ``admin``: these are for the node's owner, by the socke
 
 SOCKET = "geth.ipc"
 CONFIG = "config.toml"
+DATABASE = "geth/chaindata"
 
 
 def find_geth() -> Path:
@@ -73,7 +74,7 @@ def run_command(
         "--http.addr": node.address,
         "--http.port": node.rpc_port,
         "--http.api": OFFERED,
-        "--ipcpath": f"./{SOCKET}",
+        "--ipcpath": f"../{datadir.name}/{SOCKET}",  # a mere name would become a whole path
         "--verbosity": 3,
     }
     words = [str(binary), "--nodiscover", "--permissioned", "--mine", "--http", "--snapshot=false"]

@@ -97,8 +97,8 @@ class Node(NodeProcess):
 
     def _make_first_block(self, binary: Path) -> None:
         made = self.folder / "first-block"
-        if made.exists():
-            return
+        if made.exists() and (self.folder / goquorum.DATABASE).is_dir():
+            return  # without either it would begin another chain
         done = subprocess.run(
             goquorum.init_command(binary, self.folder, self._directory.resolve() / GENESIS),
             capture_output=True,

@@ -1,5 +1,8 @@
 """A network with nodes that die, stand still, or are cut off."""
 
+import shutil
+
+from networks.qbft import goquorum
 from networks.qbft.network import Network
 from networks.qbft.status import status
 from tests.network.network_world import stands_still, until
@@ -61,3 +64,17 @@ def test_a_paused_node_catches_up(network: Network) -> None:
     finally:
         one.resume()
     until(lambda: one.height() > height)
+
+
+def test_a_node_that_lost_its_disk_fetches_the_chain(fresh_network: Network) -> None:
+    network = fresh_network
+    block = network.wait_for_blocks(network.nodes, more=2)
+    node, *others = network.nodes
+    genesis = node.rpc.call("eth_getBlockByNumber", ["0x0", False])["hash"]
+    node.kill()
+    shutil.rmtree(node.folder / goquorum.DATABASE)
+    network.wait_for_blocks(others, more=1)
+    node.launch()
+    network.wait_for_blocks(network.nodes, more=2)
+    assert node.rpc.call("eth_getBlockByNumber", ["0x0", False])["hash"] == genesis
+    assert node.rpc.call("eth_getBlockByNumber", [hex(block), False]) is not None
