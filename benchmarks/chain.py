@@ -23,8 +23,10 @@ from ecert.chain.finality import FinalWhenSigned
 from ecert.chain.proven_reader import ProvenReader
 from ecert.chain.reader import ChainReader
 from ecert.chain.rpc import RpcNode
+from ecert.client.proofs import prover
 from ecert.document import DocumentFile
 from ecert.errors import UnavailableError
+from ecert.evidence import check_evidence, make_evidence
 from ecert.facts import Basis, FactSource
 from ecert.receipt import receipts_of
 from ecert.report import Verdict
@@ -49,6 +51,10 @@ TRANSACTION_GAS, BYTE_GAS, ZERO_BYTE_GAS = 21_000, 16, 4
 NEW_SLOT_GAS, CHANGED_SLOT_GAS = 22_100, 5_000
 
 EXPECTATION = Expectation(audience=AUDIENCE, nonce=NONCE)
+
+
+MAX_PACKAGE = 64 * 1024
+"""Bytes that one document's package stays below."""
 
 
 def rows() -> list[Row]:
@@ -184,9 +190,17 @@ def _proved_checks(directory: Path, stack: ExitStack) -> list[Row]:
 
     check(ProvenReader(trust, [proxy.url]))
     reader, node = ProvenReader(trust, network.urls), RpcNode(network.urls[0])
+    package, _ = make_evidence(data, trust, prover(trust, network.urls), now=document.now)
+
+    def check_package() -> None:
+        report = check_evidence(package, trust.data, trust.catalogue, now=document.now)
+        if (report.verdict, report.report.basis) != (Verdict.VALID, Basis.VALIDATORS):
+            raise RuntimeError(f"the package to be checked is {report.verdict}")
+
     found = rates(
         {
             "proved": lambda: check(reader),
+            "package": check_package,
             "call": lambda: node.call("eth_blockNumber", []),
         },
         clock=WALL,
@@ -208,6 +222,8 @@ def _proved_checks(directory: Path, stack: ExitStack) -> list[Row]:
             Mark(f"{int(PEER_CALLS.value)} smallest calls alone", PEER_CALLS.value / found["call"]),
             Mark("two calls", 2 / found["call"]),
         ),
+        Row("an evidence package", Unit.BYTES, len(package), None, None, Mark("", MAX_PACKAGE)),
+        Row("time of checking it, no network", Unit.MILLISECONDS, 1 / found["package"]),
     ]
 
 

@@ -13,6 +13,7 @@ class Unit(Enum):
     MILLISECONDS = ("{:,.2f} ms", 1000.0, False)
     GAS = ("{:,.0f} gas", 1.0, False)
     CALLS = ("{:,.0f}", 1.0, False)
+    BYTES = ("{:,.0f} B", 1.0, False)
     MEBIBYTES = ("{:,.0f} MiB", 2.0**-20, False)
 
     def text(self, value: float) -> str:
