@@ -24,6 +24,25 @@ def seal(purpose: str, signed: Mapping[str, Any], signers: Iterable[Signer]) -> 
     return canonical_json({"signed": dict(signed), "signatures": signatures})
 
 
+def countersign(
+    purpose: str, data: bytes, signers: Iterable[Signer], *, where: str, max_bytes: int
+) -> bytes:
+    """Return an envelope with signatures added; one of a key that had signed takes its place.
+
+    Raises:
+        MalformedError: As ``parse``; ``envelope_malformed`` also for one signature too many.
+    """
+    found = parse(data, where=where, max_bytes=max_bytes)
+    message = _message(purpose, found.signed)
+    signatures = dict(found.signatures)
+    for signer in signers:
+        signatures[signer.public_key.kid] = signer.sign(message)
+    if len(signatures) > MAX_SIGNATURES:
+        raise MalformedError("envelope_malformed", where=where)
+    listed = [{"kid": kid, "sig": b64url_encode(sig)} for kid, sig in signatures.items()]
+    return canonical_json({"signed": found.signed, "signatures": listed})
+
+
 def parse(data: bytes, *, where: str, max_bytes: int) -> "UnverifiedEnvelope":
     """Read an envelope without checking any signature.
 
@@ -56,18 +75,14 @@ class UnverifiedEnvelope:
     ) -> None:
         self.where = where
         self.signed = signed
-        self._signatures = signatures
+        self.signatures = signatures
 
-    def require(self, purpose: str, keys: Iterable[PublicKey], threshold: int) -> None:
-        """Check that at least ``threshold`` distinct ``keys`` signed for ``purpose``.
-
-        Raises:
-            TrustError: ``signed_by_too_few``.
-        """
+    def signed_by(self, purpose: str, keys: Iterable[PublicKey]) -> frozenset[str]:
+        """Return the ``kid`` of each of ``keys`` that signed for ``purpose``."""
         known = {key.kid: key for key in keys}
         message = _message(purpose, self.signed)
         good: set[str] = set()
-        for kid, signature in self._signatures:
+        for kid, signature in self.signatures:
             key = known.get(kid)
             if key is None:
                 continue
@@ -76,6 +91,15 @@ class UnverifiedEnvelope:
             except SignatureInvalidError:
                 continue
             good.add(kid)
+        return frozenset(good)
+
+    def require(self, purpose: str, keys: Iterable[PublicKey], threshold: int) -> None:
+        """Check that at least ``threshold`` distinct ``keys`` signed for ``purpose``.
+
+        Raises:
+            TrustError: ``signed_by_too_few``.
+        """
+        good = self.signed_by(purpose, keys)
         if len(good) < max(threshold, 1):
             raise TrustError(
                 "signed_by_too_few", where=self.where, found=len(good), threshold=threshold

@@ -120,6 +120,19 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
+class TrustNote:
+    """The trust file that an answer rests on.
+
+    Attributes:
+        version: Its version.
+        expires: When it will do no longer, unix seconds.
+    """
+
+    version: int
+    expires: int
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The outcome of a verification.
 
@@ -130,6 +143,7 @@ class Report:
         as_of: The time at which the chain's answer holds; None when no source answered.
         basis: What the chain's answer rests on; None when no source answered.
         subject: What was verified; None when it could not be read.
+        trust: The trust file that was used; None when nothing could be read.
     """
 
     verdict: Verdict
@@ -138,6 +152,7 @@ class Report:
     as_of: int | None = None
     basis: Basis | None = None
     subject: Subject | None = None
+    trust: TrustNote | None = None
 
     @property
     def decisive(self) -> StepResult | None:
@@ -151,6 +166,13 @@ class Report:
     def basis_text(self, language: Language) -> str:
         """Return what the chain's answer rests on, for people; "" when no source answered."""
         return "" if self.basis is None else messages()[f"basis_{self.basis}"][language]
+
+    def trust_text(self, language: Language) -> str:
+        """Return which trust file was used, for people; "" when nothing could be read."""
+        if self.trust is None:
+            return ""
+        details = {"version": self.trust.version, "expires": time_text(self.trust.expires)}
+        return sentence("trust_used", details, language)
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON-ready values; times in ISO 8601, UTC."""
@@ -168,6 +190,9 @@ class Report:
                 "zh": self.basis_text("zh"),
                 "en": self.basis_text("en"),
             },
+            "trust": None
+            if self.trust is None
+            else {"version": self.trust.version, "expires": _iso(self.trust.expires)},
             "steps": [
                 {
                     "number": step.number,

@@ -16,6 +16,7 @@ decides the verdict; a step that could not be checked makes it undecided, never 
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from ecert import artefact as artefacts
@@ -23,7 +24,7 @@ from ecert.artefact import Expectation
 from ecert.card.holder import MemoryReplayCache, ReplayCache
 from ecert.errors import EcertError, UnavailableError
 from ecert.facts import FactSource, ReceiptSource
-from ecert.report import STEPS, Outcome, Report, StepResult, Subject, Verdict
+from ecert.report import STEPS, Outcome, Report, StepResult, Subject, TrustNote, Verdict
 from ecert.steps import NotChecked, Steps
 from ecert.trust import TrustStore
 
@@ -94,7 +95,8 @@ class Verifier:
             return unread_report(error, now)
         steps = Steps(self._trust, artefact, expect or Expectation(), now, self._replay)
         steps.gather(self._facts, self._receipts)
-        return _report(steps)
+        note = TrustNote(self._trust.file.version, self._trust.file.expires)
+        return replace(_report(steps), trust=note)
 
 
 def unread_report(error: EcertError, now: datetime) -> Report:

@@ -12,7 +12,7 @@ from ecert.trust import EPOCH_LENGTH
 from registry.errors import SettingsError
 
 _HOUR = 3600
-_MIN_PASSPHRASE_CHARS = 12
+MIN_PASSPHRASE_CHARS = 12
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _PORTS = {"http": 80, "https": 443}
 
@@ -158,8 +158,8 @@ class Settings(BaseSettings):
                 raise SettingsError("passphrase_unreadable", path=self.passphrase_file) from error
         else:
             raise SettingsError("passphrase_missing")
-        if len(text) < _MIN_PASSPHRASE_CHARS:
-            raise SettingsError("passphrase_short", minimum=_MIN_PASSPHRASE_CHARS)
+        if len(text) < MIN_PASSPHRASE_CHARS:
+            raise SettingsError("passphrase_short", minimum=MIN_PASSPHRASE_CHARS)
         return text
 
 

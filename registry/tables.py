@@ -24,6 +24,7 @@ from registry.outbox.models import (
 )
 from registry.restored.models import HeldDocument, LostRoot
 from registry.status.models import StatusChange, StatusList
+from registry.trust.models import PublishedTrust
 
 METADATA = SQLModel.metadata
 
@@ -47,6 +48,7 @@ __all__ = [
     "LookupEntry",
     "LostRoot",
     "Officer",
+    "PublishedTrust",
     "SigningKey",
     "StatusChange",
     "StatusList",

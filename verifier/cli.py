@@ -8,14 +8,15 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from ecert import limits
 from ecert.artefact import Expectation
 from ecert.card import PREFIX
-from ecert.client.console import deciding, run
+from ecert.client.console import deciding, describe, run
 from ecert.client.home import Home, read_file
 from ecert.client.registry import Registries
+from ecert.client.trust_command import run_trust
+from ecert.client.trust_update import update_if_due
 from ecert.encoding import b64url_decode
-from ecert.errors import MalformedError
+from ecert.errors import EcertError, MalformedError
 from ecert.fields import time_text
 from ecert.kinds.catalogue import Catalogue
 from verifier.checker import SNAPSHOT, open_checker, utc_now
@@ -56,16 +57,17 @@ def options(
 
 
 @app.command()
-def trust(file: Annotated[Path, typer.Argument(help="The trust file. 信任文件。")]) -> None:
-    """Pin the council's trust file, and the nodes given by --rpc. 采用信任文件。"""
-    data = read_file(file, limit=limits.MAX_TRUST_FILE_BYTES)
-    store = Options.home.pin(data, Catalogue.load(), now=utc_now())
-    if Options.nodes:
-        Options.home.remember_nodes(Options.nodes)
-    print(
-        f"已采用 pinned: version {store.file.version}, chain {store.file.chain_id}, "
-        f"until {time_text(store.file.expires)}"
-    )
+def trust(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE_OR_URL",
+            help="A trust file, its https address, or: update, status. 信任文件或网址。",
+        ),
+    ],
+) -> None:
+    """Pin the council's trust file and the nodes given by --rpc; follow it; show it. 信任文件。"""
+    print(run_trust(Options.home, source, Options.nodes, now=utc_now()))
 
 
 @app.command()
@@ -103,6 +105,8 @@ def check(
             challenge=None if challenge is None else b64url_decode(challenge, where="--challenge"),
             required=require_holder,
         )
+        if not offline:
+            _refresh()
         checker = open_checker(Options.home, nodes=Options.nodes, use_snapshot=offline)
         reports = checker.check(data, now=utc_now(), expect=expect)
     if as_json:
@@ -120,6 +124,7 @@ def sync() -> None:
     from verifier.sync import sync as sync_snapshot  # noqa: PLC0415  # only here is it needed
 
     home = Options.home
+    _refresh()
     store = home.trust(Catalogue.load(), now=utc_now())
     done = sync_snapshot(
         home.directory / SNAPSHOT,
@@ -152,6 +157,8 @@ def serve(
 ) -> None:
     """Serve the verification page and its HTTP interface. 提供核验网页。"""
     home, nodes = Options.home, Options.nodes
+    if not offline:
+        _refresh()
     if processes == 1:
         from verifier.web.server import serve as serve_web  # noqa: PLC0415  # only here is it needed
 
@@ -163,6 +170,13 @@ def serve(
     serve_together(
         home, host, port, processes=processes, nodes=nodes, offline=offline, audience=audience
     )
+
+
+def _refresh() -> None:
+    """Look for a newer trust file where that is due; say if there was none to be had."""
+    failed = update_if_due(Options.home, Catalogue.load(), now=utc_now())
+    if failed is not None:
+        print(describe(EcertError("trust_not_updated", reason=failed.code)), file=sys.stderr)
 
 
 def _read(source: str) -> bytes:

@@ -35,6 +35,8 @@ def _lines(report: Report, languages: Sequence[Language], catalogue: Catalogue) 
         yield from (f"      {sentence}" for sentence in sentences[1:])
     if report.basis is not None:
         yield from (f"  {report.basis_text(language)}" for language in languages)
+    if report.trust is not None:
+        yield from (f"  {report.trust_text(language)}" for language in languages)
     if report.subject is not None and report.subject.claims:
         yield from _content(report.subject, languages, catalogue)
 

@@ -16,8 +16,10 @@ from ecert.client.console import deciding, describe, exit_code, run, secret_from
 from ecert.client.home import Home, read_file, write_file
 from ecert.client.online import online_verifier
 from ecert.client.registry import Registries
+from ecert.client.trust_command import run_trust
+from ecert.client.trust_update import update_if_due
 from ecert.encoding import b64url_decode
-from ecert.errors import KeystoreError, MalformedError
+from ecert.errors import EcertError, KeystoreError, MalformedError
 from ecert.fields import time_text
 from ecert.kinds.catalogue import Catalogue
 from wallet.library import Wallet, utc_now
@@ -59,16 +61,17 @@ def options(
 
 
 @app.command()
-def trust(file: Annotated[Path, typer.Argument(help="The trust file. 信任文件。")]) -> None:
-    """Pin the council's trust file, and the nodes given by --rpc. 采用信任文件。"""
-    data = read_file(file, limit=limits.MAX_TRUST_FILE_BYTES)
-    store = _Options.home.pin(data, Catalogue.load(), now=utc_now())
-    if _Options.nodes:
-        _Options.home.remember_nodes(_Options.nodes)
-    print(
-        f"已采用 pinned: version {store.file.version}, chain {store.file.chain_id}, "
-        f"until {time_text(store.file.expires)}"
-    )
+def trust(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE_OR_URL",
+            help="A trust file, its https address, or: update, status. 信任文件或网址。",
+        ),
+    ],
+) -> None:
+    """Pin the council's trust file and the nodes given by --rpc; follow it; show it. 信任文件。"""
+    print(run_trust(_Options.home, source, _Options.nodes, now=utc_now()))
 
 
 @app.command()
@@ -233,6 +236,9 @@ def _open(*, verify: bool) -> Wallet:
     home, catalogue = _Options.home, Catalogue.load()
     verifier = None
     if verify:
+        failed = update_if_due(home, catalogue, now=utc_now())
+        if failed is not None:
+            print(describe(EcertError("trust_not_updated", reason=failed.code)), file=sys.stderr)
         store = home.trust(catalogue, now=utc_now())
         nodes = _Options.nodes or home.nodes()
         verifier = online_verifier(store, nodes, Registries(store.file.registries))

@@ -15,7 +15,7 @@ from ecert.fields import Fields
 from ecert.kinds.catalogue import Catalogue
 from ecert.trust import TrustStore
 
-_TRUST, _NODES = "trust.json", "nodes.json"
+_TRUST, _NODES, _LOOKED = "trust.json", "nodes.json", "trust-looked.json"
 MAX_NODES = 16
 
 
@@ -45,6 +45,31 @@ class Home:
         if data is None:
             raise TrustError("trust_not_pinned", path=str(self.directory / _TRUST))
         return data
+
+    def pinned_at(self) -> int:
+        """Return when the pinned file was put here, unix seconds."""
+        return int((self.directory / _TRUST).stat().st_mtime)
+
+    def follow(self, store: TrustStore) -> None:
+        """Pin what was found to follow the pinned file."""
+        write_file(self.directory / _TRUST, store.data)
+
+    def looked(self, now: datetime) -> None:
+        """Remember when a newer trust file was looked for."""
+        value = {"looked": int(now.timestamp())}
+        write_file(self.directory / _LOOKED, json.dumps(value).encode())
+
+    def last_look(self) -> int | None:
+        """Return when that was, unix seconds; None where it never was.
+
+        Raises:
+            MalformedError: The file is damaged.
+        """
+        data = self._read(_LOOKED)
+        if data is None:
+            return None
+        value = json_decode(data, where=_LOOKED, max_bytes=limits.KIB)
+        return Fields(value, _LOOKED).integer("looked")
 
     def pin(self, data: bytes, catalogue: Catalogue, *, now: datetime) -> TrustStore:
         """Pin a first trust file, or take a newer one signed by the old council and the new.

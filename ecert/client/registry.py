@@ -51,6 +51,11 @@ class Registries:
             lambda origin: _ok(origin, _get(origin, "/v1/trust", MAX_TRUST_FILE_BYTES))
         )
 
+    def trust_version(self, version: int) -> bytes:
+        """Return one version of the trust file, unverified."""
+        path = f"/v1/trust/{version}"
+        return self._any(lambda origin: _ok(origin, _get(origin, path, MAX_TRUST_FILE_BYTES)))
+
     def receipt(self, digest: bytes) -> Receipt | None:
         """Return the receipt of a digest, asking for all that begin alike (DESIGN section 5)."""
         return self._any(lambda origin: _receipt(origin, digest))

@@ -5,7 +5,6 @@ is loaded by those commands alone.
 """
 
 import logging
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -13,17 +12,14 @@ from typing import Annotated, NoReturn
 import typer
 
 from ecert.client.console import run as run_console
-from ecert.client.home import read_file, write_file
 from ecert.fields import hex_text, time_text
-from ecert.limits import MAX_TRUST_FILE_BYTES
-from ecert.trust import TrustStore, signed_file
 from registry.application import Registry
-from registry.cli import backup, departments, documents, network
+from registry.cli import backup, departments, documents, network, trust
 from registry.cli.session import (
     CHAIN,
-    SETTINGS,
     Options,
     acting,
+    is_kept,
     keep_settings,
     opened,
     settings,
@@ -32,8 +28,8 @@ from registry.database import Database, without_password
 from registry.errors import SettingsError
 from registry.settings import Settings
 from registry.trust import issue_trust
+from registry.trust.publishing import TRUST_FILE, publish
 
-TRUST = "trust.json"
 _ANY_ORIGIN = "https://localhost"
 """Stands for the origin where none has been kept and none matters."""
 
@@ -59,6 +55,7 @@ app.add_typer(departments.officers, name="officer")
 app.add_typer(documents.app)
 app.add_typer(backup.app)
 app.add_typer(network.app, name="network")
+app.add_typer(trust.app, name="trust")
 
 
 @app.callback()
@@ -101,6 +98,12 @@ def init(
     epoch_length: Annotated[
         int | None, typer.Option(help="Blocks after which validators' votes lapse. 投票周期。")
     ] = None,
+    council_elsewhere: Annotated[
+        bool,
+        typer.Option(
+            "--council-elsewhere", help="Its members sign the trust file. 由理事会成员签署。"
+        ),
+    ] = False,
     accept_validators: Annotated[
         bool,
         typer.Option(
@@ -139,17 +142,20 @@ def init(
         accept_validators=accept_validators,
     )
     keep_settings(chosen)
-    if not (Options.directory / TRUST).exists():  # run again, this goes on where it was stopped
-        write_trust(made.registry)
+    if council_elsewhere:
+        print("信任文件待签 the trust file is to be signed: registry trust init")
+    else:
+        if not (Options.directory / TRUST_FILE).exists():  # run again, this goes on
+            _publish_first(made.registry)
+        print(f"信任文件 trust file: {Options.directory / TRUST_FILE}")
     made.registry.close()
-    print(f"信任文件 trust file: {Options.directory / TRUST}")
     if made.token is not None:
         print(f"运营者令牌，仅显示一次 operator's token, shown this once:\n{made.token}")
 
 
 def _require_same(chosen: Settings) -> None:
     """Refuse other choices for a registry that is there: documents and contracts hold them."""
-    if not (Options.directory / TRUST).exists():
+    if not is_kept():
         return
     there = settings()
     names = [name for name in FIXED if _said(there, name) != _said(chosen, name)]
@@ -190,16 +196,6 @@ def serve() -> None:
         from registry.cli.running import run_service  # noqa: PLC0415  # see above
 
         run_service(registry)
-
-
-@app.command()
-def trust(
-    version: Annotated[int, typer.Option(min=1, help="Must rise with every change. 版本号。")],
-) -> None:
-    """Sign the trust file anew with the council's keys kept here. 重新签署信任文件。"""
-    with opened() as registry:
-        write_trust(registry, version=version)
-    print(f"信任文件 trust file: {Options.directory / TRUST}, version {version}")
 
 
 @app.command("accept-clock")
@@ -252,7 +248,7 @@ def accounts() -> None:
 
     if not Options.directory.is_dir():
         raise SettingsError("registry_not_set_up", directory=Options.directory)
-    kept = (Options.directory / SETTINGS).exists()  # not while init is refused
+    kept = is_kept()  # not while init is refused
     database = Database(settings(**({} if kept else {"origin": _ANY_ORIGIN})).url)
     try:
         with database.reading() as session:
@@ -265,21 +261,11 @@ def accounts() -> None:
         print(f"{address}  {department or '-'}  {purpose}")
 
 
-def write_trust(registry: Registry, *, version: int = 1) -> None:
-    """Write the trust file, whole or not at all, and only as everybody's next one.
-
-    Raises:
-        TrustError: ``trust_rollback``: those who pinned the present one would refuse it.
-    """
-    path = registry.settings.directory / TRUST
-    present = read_file(path, limit=MAX_TRUST_FILE_BYTES) if path.exists() else None
-    previous = None if present is None else signed_file(present)
+def _publish_first(registry: Registry) -> None:
+    """Publish the first trust file, signed with the council's keys that are here."""
     with registry.transaction() as services:
-        data = issue_trust(services, version=version, previous=previous)
-    if present is not None:
-        now = datetime.fromtimestamp(registry.context.clock(), UTC)
-        TrustStore.successor(present, data, registry.context.catalogue, now=now)
-    write_file(path, data, mode=0o644)
+        data = issue_trust(services)
+    publish(registry, data)
 
 
 def _make_directory(directory: Path) -> None:

@@ -86,6 +86,11 @@ def kept_settings(chosen: Settings) -> bytes:
     return json.dumps(values, indent=2).encode()
 
 
+def is_kept() -> bool:
+    """Whether a registry was set up in the directory."""
+    return (Options.directory / SETTINGS).exists()
+
+
 def keep_settings(chosen: Settings) -> None:
     """Keep what later commands need to know again."""
     write_file(Options.directory / SETTINGS, kept_settings(chosen))

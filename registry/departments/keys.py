@@ -126,6 +126,17 @@ class KeyService:
         )
         return list(self._session.exec(statement))
 
+    def council(self) -> list[SigningKey]:
+        """Return the keys of the council that are in this registry's store.
+
+        Raises:
+            NotFoundError: ``signing_key_missing``: the council keeps its keys elsewhere.
+        """
+        rows = self.signing_keys(KeyPurpose.TRUST)
+        if not rows:
+            raise NotFoundError("signing_key_missing", owner="-", purpose=KeyPurpose.TRUST.value)
+        return rows
+
     def signer(self, row: SigningKey) -> SoftwareSigner:
         """Open a signing key.
 

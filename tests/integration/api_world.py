@@ -34,6 +34,7 @@ PUBLIC = {
     ("GET", "/metrics"),  # to this machine, or with a token
     ("GET", "/v1/checkpoint"),
     ("GET", "/v1/trust"),
+    ("GET", "/v1/trust/{version}"),
     ("GET", "/v1/kinds"),
     ("GET", "/v1/openapi.json"),
     ("GET", "/v1/status/{department}/{number}"),

@@ -93,12 +93,14 @@ def test_the_passphrase_is_needed_and_right(office: Office, tmp_path: Path) -> N
 
 def test_the_trust_file_only_ever_rises(office: Office) -> None:
     path = office.directory / "trust.json"
-    told(office.run(None, "trust", "--version", "0"), 64, "usage_wrong")
+    told(office.run(None, "trust", "renew", "--days", "0"), 64, "usage_wrong")
     first = path.read_bytes()
-    assert "version 2" in office.done(None, "trust", "--version", "2")
+    assert "version 2" in office.done(None, "trust", "renew")
     store = TrustStore.successor(first, path.read_bytes(), Catalogue.load(), now=datetime.now(UTC))
     assert store.file.version == 2
-    told(office.run(None, "trust", "--version", "1"), 1, "trust_rollback")
+    old = office.directory / "old.json"
+    old.write_bytes(first)
+    told(office.run(None, "trust", "publish", str(old)), 1, "trust_rollback")
     assert store.data == path.read_bytes()
 
 

@@ -74,6 +74,7 @@ class Result:
         as_of: When the chain's answer held; None when no source answered.
         checked_at: When it was checked.
         basis: What the answer rests on; "" when no source answered.
+        trust: The trust file that was used; "" when nothing could be read.
         title: The document's title; None when nothing could be read.
         kind: What it is.
         content_heading: What the reader should do with the content.
@@ -92,6 +93,7 @@ class Result:
     as_of: Fact | None
     checked_at: Fact
     basis: str
+    trust: str
     title: str | None
     kind: str
     content_heading: str
@@ -121,6 +123,7 @@ def present(report: Report, language: Language, catalogue: Catalogue) -> Result:
         as_of=None if report.as_of is None else _moment("as_of", report.as_of, language),
         checked_at=_moment("checked_at", report.checked_at, language),
         basis=_after(say("basis_begins", language), report.basis_text(language)),
+        trust=_after(say("trust_begins", language), report.trust_text(language)),
         title=kind.title(subject.claims, language) if kind and subject else None,
         kind=kind.names[language] if kind else "",
         content_heading=say(f"content_{_standing(report)}", language),

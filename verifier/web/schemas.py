@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ecert.facts import Basis
 from ecert.fields import time_text
-from ecert.report import STEPS, Outcome, Report, StepResult, Subject, Verdict
+from ecert.report import STEPS, Outcome, Report, StepResult, Subject, TrustNote, Verdict
 from verifier.web.submission import ASKED, FILES, MAX_ASKED_CHARS, REQUIRE
 
 
@@ -25,6 +25,13 @@ class BasisBody(Sentence):
     """What the chain's answer rests on."""
 
     code: Literal["node", "operator", "validators"]
+
+
+class TrustBody(_Strict):
+    """The trust file that was used."""
+
+    version: int
+    expires: str
 
 
 class StepBody(Sentence):
@@ -62,6 +69,7 @@ class ReportBody(_Strict):
     checked_at: str
     as_of: str | None = Field(description="When the chain's answer held; null: nobody answered.")
     basis: BasisBody | None
+    trust: TrustBody | None = Field(description="null: nothing could be read.")
     steps: list[StepBody] = Field(min_length=len(STEPS), max_length=len(STEPS))
     document: DocumentBody | None
 
@@ -169,6 +177,7 @@ REPORT_EXAMPLE: dict[str, Any] = {
             checked_at=_TIME + 1,
             as_of=_TIME,
             basis=Basis.OPERATOR,
+            trust=TrustNote(version=1, expires=_TIME + 300 * 86_400),
             subject=Subject(
                 form="card",
                 kind="resident-id",

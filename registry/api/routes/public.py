@@ -6,21 +6,17 @@ from typing import Annotated, Any
 from fastapi import Header, Path, Request, Response
 
 from ecert.encoding import canonical_json
-from ecert.errors import UnavailableError
+from ecert.errors import MalformedError, UnavailableError
 from ecert.fields import hex_text
 from ecert.kinds import Kind
-from ecert.limits import MAX_TRUST_FILE_BYTES
 from ecert.status import uri_of
-from registry.api.edge import AnEdge
+from registry.api.edge import AnEdge, Edge
 from registry.api.guard import rated
 from registry.api.openapi import description_of
 from registry.api.routes.routers import public_router
-from registry.api.schemas.common import CodePath
+from registry.api.schemas.common import MAX_INTEGER, CodePath
 from registry.api.schemas.public import KindAnswer, KindList, StatusListAnswer, ViewAnswer
-from registry.errors import NotFoundError
-
-TRUST_FILE = "trust.json"
-"""Where the trust file lies in the registry's directory."""
+from registry.trust.publishing import published
 
 STATUS_SECONDS = 60
 """How long a status list may be cached."""
@@ -42,17 +38,26 @@ def checkpoint(edge: AnEdge) -> Response:
 
 @router.get("/trust", response_class=Response)
 def trust(edge: AnEdge) -> Response:
-    """Return the trust file, signed by the council, as it was signed."""
-    path = edge.registry.settings.directory / TRUST_FILE
+    """Return the newest trust file, signed by the council, as it was signed."""
+    return _trust(edge, None)
+
+
+@router.get("/trust/{version}", response_class=Response)
+def trust_version(
+    edge: AnEdge,
+    version: Annotated[int, Path(ge=1, le=MAX_INTEGER, description="The file's version.")],
+) -> Response:
+    """Return an earlier trust file, for verifiers that pinned one and missed some."""
+    return _trust(edge, version)
+
+
+def _trust(edge: Edge, version: int | None) -> Response:
+    directory = edge.registry.settings.directory
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_TRUST_FILE_BYTES + 1)
-    except FileNotFoundError:
-        raise NotFoundError("trust_file_missing") from None
-    except OSError as error:
+        with edge.reading() as services:
+            data = published(services.session, directory, version)
+    except MalformedError as error:
         raise UnavailableError("trust_file_unreadable") from error
-    if len(data) > MAX_TRUST_FILE_BYTES:
-        raise UnavailableError("trust_file_unreadable")
     return Response(data, media_type="application/json")
 
 
