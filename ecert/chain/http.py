@@ -106,7 +106,9 @@ class Endpoint:
             return Answer(response.status, data)
         except (OSError, http.client.HTTPException, ValueError) as error:
             again = False
-            reason = "deadline" if exchange.late else type(error).__name__
+            # The socket's own bound may be felt a moment before the exchange's.
+            late = exchange.late or isinstance(error, TimeoutError)
+            reason = "deadline" if late else type(error).__name__
             raise self._unreachable(reason) from error
         finally:
             if again:
