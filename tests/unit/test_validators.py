@@ -305,8 +305,8 @@ def test_only_those_count_who_are_validators_later_on() -> None:
 
 
 def test_every_flipped_byte_of_a_handover_is_noticed() -> None:
-    real = recorded("goquorum")
-    handover = handover_at(real.headers, 9)
+    real, change = first_change("goquorum")
+    handover = handover_at(real.headers, change)
     rules = VotingRules(real.epoch, in_epoch_blocks=True)
     for number in range(len(handover.votes) + 1):
         parts = [*handover.votes, handover.first]
