@@ -1,5 +1,5 @@
 """The council's trust file: drafting, signing and publishing its versions."""
 
-from registry.trust.drafting import issue_trust
+from registry.trust.drafting import describe_trust, issue_trust
 
-__all__ = ["issue_trust"]
+__all__ = ["describe_trust", "issue_trust"]

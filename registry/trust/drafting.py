@@ -59,8 +59,7 @@ def draft(
         version: Its version; the next one when not given.
 
     Raises:
-        NotFoundError: ``checkpoint_missing``; ``signing_key_missing`` where no council is named and
-            this registry has no keys for one.
+        NotFoundError: ``checkpoint_missing``.
     """
     context = services.context
     deployment = services.session.get(ChainDeployment, 1)
@@ -94,6 +93,17 @@ def draft(
     )
 
 
+def describe_trust(
+    services: Services, *, version: int, lifetime: int, previous: TrustFile | None = None
+) -> TrustFile:
+    """Return the content of a version in which nothing but checkpoint and end is new.
+
+    Raises:
+        NotFoundError: ``checkpoint_missing``.
+    """
+    return draft(services, Choices(lifetime=lifetime), previous, version)
+
+
 def issue_trust(
     services: Services,
     *,
@@ -113,7 +123,7 @@ def issue_trust(
         NotFoundError: ``checkpoint_missing``; ``signing_key_missing`` where the council keeps its
             keys elsewhere.
     """
-    file = draft(services, Choices(lifetime=lifetime), previous, version)
+    file = describe_trust(services, version=version, lifetime=lifetime, previous=previous)
     return file.sign([services.keys.signer(row) for row in services.keys.council()])
 
 
