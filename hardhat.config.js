@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "hardhat/config";
 
 import compiler from "./contracts/compiler.json" with { type: "json" };
+import { WALLET_DEPLOYED } from "./contracts/tools/standard-json.mjs";
 
 process.env.HARDHAT_DISABLE_TELEMETRY ??= "true";
 
@@ -14,6 +15,7 @@ export default defineConfig({
     cache: "./build/hardhat/cache",
   },
   solidity: {
+    npmFilesToBuild: Object.values(WALLET_DEPLOYED),
     compilers: [
       {
         version: compiler.version,

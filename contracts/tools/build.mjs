@@ -1,21 +1,36 @@
-// Compiles the contracts and writes ecert/chain/artifacts/, which is committed: running the product
-// needs no compiler. `--check [FOLDER]` writes nothing and fails if an artifact there is not what
-// the sources make.
+// Compiles the contracts and writes ecert/chain/artifacts/, and the council's wallet to
+// registry/chain/artifacts/. Both are committed: running the product needs no compiler.
+// `--check [FOLDER]` writes nothing and fails if an artifact there is not what the sources make.
 import { createRequire } from "node:module";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { COMPILER, DEPLOYED, ROOT, standardJson } from "./standard-json.mjs";
+import {
+  COMPILER,
+  DEPLOYED,
+  ROOT,
+  WALLET,
+  WALLET_DEPLOYED,
+  standardJson,
+  walletStandardJson,
+} from "./standard-json.mjs";
 
 const solc = createRequire(import.meta.url)("solc");
-const [mode, folder = join(ROOT, "ecert", "chain", "artifacts")] = process.argv.slice(2);
+const [mode, folder] = process.argv.slice(2);
+const ours = folder ?? join(ROOT, "ecert", "chain", "artifacts");
+const wallet = folder ?? join(ROOT, "registry", "chain", "artifacts");
 
-function compile() {
+// What a released package's sources say is not ours to mend; only that they compile counts.
+function isForeign(problem) {
+  return problem.severity === "warning" && problem.sourceLocation?.file.startsWith(`${WALLET}/`);
+}
+
+function compile(input) {
   if (!solc.version().startsWith(`${COMPILER.version}+`)) {
     throw new Error(`compiler.json wants solc ${COMPILER.version}, installed is ${solc.version()}`);
   }
-  const output = JSON.parse(solc.compile(JSON.stringify(standardJson())));
-  const problems = output.errors ?? [];
+  const output = JSON.parse(solc.compile(JSON.stringify(input)));
+  const problems = (output.errors ?? []).filter((problem) => !isForeign(problem));
   for (const problem of problems) console.error(problem.formattedMessage);
   if (problems.length > 0) throw new Error("the compiler has complaints; see above");
   return output.contracts;
@@ -50,15 +65,15 @@ function artifact(name, compiled) {
 }
 
 const check = mode === "--check";
-const contracts = compile();
-if (!check) mkdirSync(folder, { recursive: true });
 let stale = 0;
-for (const name of DEPLOYED) {
+
+function keep(folder, name, compiled) {
   const path = join(folder, `${name}.json`);
-  const made = artifact(name, contracts[`contracts/${name}.sol`][name]);
+  const made = artifact(name, compiled);
   const text = `${JSON.stringify(made, null, 2)}\n`;
   const bytes = (made.deployedBytecode.length - 2) / 2;
   if (!check) {
+    mkdirSync(folder, { recursive: true });
     writeFileSync(path, text);
     console.log(`${name}: ${bytes} bytes of code`);
   } else if (readFileSync(path, "utf8") !== text) {
@@ -66,4 +81,9 @@ for (const name of DEPLOYED) {
     stale += 1;
   }
 }
+
+const contracts = compile(standardJson());
+for (const name of DEPLOYED) keep(ours, name, contracts[`contracts/${name}.sol`][name]);
+const packaged = compile(walletStandardJson());
+for (const [name, file] of Object.entries(WALLET_DEPLOYED)) keep(wallet, name, packaged[file][name]);
 process.exitCode = stale === 0 ? 0 : 1;

@@ -1,7 +1,7 @@
 // The compiler input that every build starts from: hardhat.config.js takes its settings from
 // compiler.json too, so that all builds make the same bytecode.
 import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join, relative, sep } from "node:path";
+import { dirname, join, posix, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
@@ -14,6 +14,14 @@ export const DEPLOYED = [
   "StatusRegistry",
   "VerificationView",
 ];
+
+// The council's wallet: compiled from its npm package as it is, with this project's settings.
+export const WALLET = "@safe-global/safe-smart-account";
+export const WALLET_DEPLOYED = {
+  Safe: `${WALLET}/contracts/Safe.sol`,
+  SafeProxy: `${WALLET}/contracts/proxies/SafeProxy.sol`,
+  SafeProxyFactory: `${WALLET}/contracts/proxies/SafeProxyFactory.sol`,
+};
 
 const OUTPUTS = [
   "abi",
@@ -35,6 +43,28 @@ function imports(content) {
   return [...content.matchAll(/from "(@[^"]+)"/g)].map((match) => match[1]);
 }
 
+function packageFile(name) {
+  return { content: readFileSync(join(ROOT, "node_modules", name), "utf8") };
+}
+
+export function walletStandardJson() {
+  const sources = {};
+  const wanted = Object.values(WALLET_DEPLOYED);
+  while (wanted.length > 0) {
+    const name = wanted.pop();
+    if (name in sources) continue;
+    sources[name] = packageFile(name);
+    for (const [, path] of sources[name].content.matchAll(/^import [^;]*"(\.[^"]+)";/gm)) {
+      wanted.push(posix.join(posix.dirname(name), path));
+    }
+  }
+  const outputSelection = {};
+  for (const [name, file] of Object.entries(WALLET_DEPLOYED)) {
+    outputSelection[file] = { [name]: OUTPUTS };
+  }
+  return { language: "Solidity", sources, settings: { ...COMPILER.settings, outputSelection } };
+}
+
 export function standardJson() {
   const sources = {};
   const wanted = [];
@@ -46,9 +76,8 @@ export function standardJson() {
   while (wanted.length > 0) {
     const name = wanted.pop();
     if (name in sources) continue;
-    const content = readFileSync(join(ROOT, "node_modules", name), "utf8");
-    sources[name] = { content };
-    wanted.push(...imports(content));
+    sources[name] = packageFile(name);
+    wanted.push(...imports(sources[name].content));
   }
   const outputSelection = {};
   for (const name of DEPLOYED) outputSelection[`contracts/${name}.sol`] = { [name]: OUTPUTS };

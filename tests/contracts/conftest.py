@@ -39,7 +39,8 @@ def node_environment() -> dict[str, str]:
 @pytest.fixture(scope="session")
 def toolchain(node_environment: dict[str, str]) -> dict[str, str]:
     """The environment of the contract toolchain, which running the product does not need."""
-    for package in ("hardhat", "solc", "@openzeppelin/contracts"):
+    sources = ("@openzeppelin/contracts", "@safe-global/safe-smart-account")
+    for package in ("hardhat", "solc", *sources):
         if not (ROOT / "node_modules" / package).is_dir():
             pytest.skip(f"node_modules/{package} is missing: run make setup")
     return node_environment
