@@ -10,6 +10,7 @@ from registry.batches.service import BatchService
 from registry.claims.service import ClaimService
 from registry.context import Context
 from registry.departments.keys import KeyService
+from registry.departments.orders import Orders
 from registry.departments.service import DepartmentService
 from registry.documents.importing import ImportService
 from registry.documents.renewal import renew_unsent
@@ -51,6 +52,11 @@ class Services:
     def keys(self) -> KeyService:
         """Signing keys and accounts."""
         return KeyService(self.session, self.context.keystore)
+
+    @cached_property
+    def orders(self) -> Orders:
+        """What is ordered of the council."""
+        return Orders(self.session, self.context, self.audit, self.outbox)
 
     @cached_property
     def departments(self) -> DepartmentService:

@@ -60,6 +60,7 @@ def set_up(
     chain_id: int,
     engine: Engine,
     base: Base | None = None,
+    council: str | None = None,
     cost: Cost | None = None,
     clock: Clock = unix_now,
     watch: ClockWatch | None = None,
@@ -74,13 +75,15 @@ def set_up(
         chain_id: The chain's id.
         engine: The chain's engine, for the trust file.
         base: From where the chain's validators are followed, where it has any.
+        council: The council's wallet; an account of this registry's own when not given.
         cost: Cost of the key store's scrypt; its default when not given.
         clock: The time.
         watch: Judges the clock; one that knows nothing yet when not given.
         report: Told each contract's name when it is on the chain.
 
     Raises:
-        SettingsError: ``passphrase_missing``, ``database_encoding``, ``database_not_empty``.
+        SettingsError: ``passphrase_missing``, ``database_encoding``, ``database_not_empty``;
+            ``registry_is_set_up`` for another council.
         ReconciliationError: ``database_of_another_chain``.
         KeystoreError: ``passphrase_wrong`` when the directory holds another registry.
         ChainRejectedError: The contracts cannot be deployed.
@@ -95,7 +98,7 @@ def set_up(
             keystore = _keystore(session, settings.read_passphrase(), cost)
             keys = KeyService(session, keystore)
             deployer = keys.local_account(keys.own_account(None, AccountPurpose.DEPLOYER))
-            council = keys.own_account(None, AccountPurpose.COUNCIL).address
+            steers = council or keys.own_account(None, AccountPurpose.COUNCIL).address
             _registry_keys(keys)
         sender = Sender(RpcPool(urls, chain_id))
         with database.reading() as session:
@@ -105,24 +108,33 @@ def set_up(
             if genesis is None:
                 raise UnavailableError("rpc_block_absent", block=0)
             made = deploy(
-                sender, deployer, council=council, delay=settings.council_delay, report=report
+                sender,
+                deployer,
+                council=steers,
+                delay=settings.council_delay,
+                report=report,
             )
             row = ChainDeployment(
                 chain_id=chain_id,
                 genesis_hash=genesis.hash,
                 engine=engine,
                 council_delay=settings.council_delay,
+                council=council,
                 record=made.to_json(),
             )
         elif row.chain_id != chain_id:
             raise ReconciliationError(
                 "database_of_another_chain", found=row.chain_id, expected=chain_id
             )
+        elif council is not None and council != row.council:
+            raise SettingsError("registry_is_set_up", directory=settings.directory, names="council")
         final = settlement.settle()
         with database.transaction() as session:
             if base is not None and row.base is None:
                 row.base, row.base_validators = base.number, b"".join(base.validators)
             row = session.merge(row)
+            session.flush()
+            KeyService(session, keystore).council_account()
             watch = watch or ClockWatch()
             context = Context(settings, Catalogue.load(), keystore, Contracts.of(row), clock, watch)
             keep_checkpoint(session, context, final)

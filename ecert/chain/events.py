@@ -346,6 +346,12 @@ def decode_log(log: Log, contract: str) -> Any:
 
 
 @cache
+def topic_of(contract: str, event: type) -> bytes:
+    """Return the first topic of an event's log entries."""
+    return next(topic for topic, shape in _by_topic()[contract].items() if shape.event is event)
+
+
+@cache
 def signatures() -> Mapping[str, frozenset[str]]:
     """Return what each contract logs, as ``Name(type,…)``."""
     return {

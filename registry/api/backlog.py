@@ -13,6 +13,7 @@ from ecert.errors import EcertError
 from registry.application import Registry
 from registry.batches.models import Batch, BatchState
 from registry.documents.models import Artefact, ArtefactState, DocumentRecord, DocumentState
+from registry.outbox.models import Transaction, TransactionState
 from registry.status.models import ChangeState, StatusChange
 
 MOST = 10_000
@@ -43,11 +44,13 @@ class Backlog:
         unsigned: Documents that were approved.
         unanchored: Signed artefacts that no final block vouches for.
         changes: Revocations, suspensions and their ends that are not final.
+        council: What was ordered of a council that signs elsewhere.
     """
 
     unsigned: Waiting
     unanchored: Waiting
     changes: Waiting
+    council: Waiting
 
 
 class BacklogView:
@@ -98,6 +101,12 @@ def _look(session: Session) -> Backlog:
             select(col(StatusChange.created_at).label("since"))
             .where(col(StatusChange.state).in_((ChangeState.REQUESTED, ChangeState.SENT)))
             .order_by(col(StatusChange.id)),
+        ),
+        council=_count(
+            session,
+            select(col(Transaction.created_at).label("since"))
+            .where(col(Transaction.state) == TransactionState.AWAITING)
+            .order_by(col(Transaction.id)),
         ),
     )
 

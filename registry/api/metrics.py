@@ -20,7 +20,7 @@ from registry.api.health import Halt, Health, NodeVitals
 from registry.application import Registry
 from registry.batches.models import Batch, BatchState
 from registry.documents.models import DocumentRecord, DocumentState
-from registry.outbox.models import LIVE_STATES, Transaction, WorkerState
+from registry.outbox.models import LIVE_STATES, Transaction, TransactionState, WorkerState
 from registry.seldom import Seldom
 from registry.status.models import ChangeState, StatusChange
 
@@ -127,7 +127,9 @@ class _State:
         yield _gauge("ecert_batches", "Batches by state.", batches)
         backlog = _counts(session, Transaction.state, LIVE_STATES)
         yield _gauge("ecert_outbox_transactions", "Transactions not yet final.", backlog)
-        live = col(Transaction.state).in_(LIVE_STATES)
+        # What awaits the council is no fault, however long its members take.
+        ours = [state for state in LIVE_STATES if state != TransactionState.AWAITING]
+        live = col(Transaction.state).in_(ours)
         oldest = session.exec(select(sa.func.min(Transaction.created_at)).where(live)).one()
         age = 0 if oldest is None else max(0, self._registry.context.clock() - oldest)
         yield GaugeMetricFamily(

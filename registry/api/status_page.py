@@ -77,6 +77,7 @@ def status_page(
                 ("unsigned", backlog.unsigned),
                 ("unanchored", backlog.unanchored),
                 ("changes", backlog.changes),
+                ("council", backlog.council),
             )
         ]
     block = None

@@ -15,6 +15,8 @@ from eth_hash.auto import keccak
 from ecert.errors import MalformedError
 
 CONTRACTS = ("DepartmentRegistry", "AnchorRegistry", "StatusRegistry", "VerificationView")
+WALLET = ("Safe", "SafeProxy", "SafeProxyFactory")
+"""The council's wallet: a k-of-n Safe."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Artifact:
 
     Attributes:
         name: The contract's name.
-        functions: Its functions by name (none is overloaded).
+        functions: Its functions by name; of overloaded ones, which only Safe has, the last.
         errors: Its custom errors by name.
         constructor: The types of the constructor's arguments.
         bytecode: What creates it, without constructor arguments.
@@ -96,21 +98,28 @@ class Artifact:
 
 @cache
 def artifact(name: str) -> Artifact:
-    """Return the compiled contract ``name``, one of ``CONTRACTS``."""
-    path = resources.files("ecert.chain") / "artifacts" / f"{name}.json"
+    """Return the compiled contract ``name``, one of ``CONTRACTS`` or ``WALLET``."""
+    package = "registry.chain" if name in WALLET else "ecert.chain"
+    path = resources.files(package) / "artifacts" / f"{name}.json"
     content = json.loads(path.read_text("utf-8"))
     abi = content["abi"]
     places = [place for immutable in content["immutableReferences"] for place in immutable]
-    constructor = next(entry["inputs"] for entry in abi if entry["type"] == "constructor")
+    constructors = (entry["inputs"] for entry in abi if entry["type"] == "constructor")
     return Artifact(
         name=name,
         functions=_signatures(abi, "function"),
         errors=_signatures(abi, "error"),
-        constructor=tuple(_type(argument) for argument in constructor),
+        constructor=tuple(_type(argument) for argument in next(constructors, ())),
         bytecode=bytes.fromhex(content["bytecode"].removeprefix("0x")),
         deployed=bytes.fromhex(content["deployedBytecode"].removeprefix("0x")),
         immutables=tuple((place["start"], place["length"]) for place in places),
     )
+
+
+def function_of(name: str, data: bytes) -> Signature | None:
+    """Return the function of contract ``name`` that call data are for; None for none of its."""
+    found = artifact(name).functions.values()
+    return next((function for function in found if function.selector == data[:4]), None)
 
 
 @cache

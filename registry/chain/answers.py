@@ -1,14 +1,21 @@
 """What nodes answer about transactions and blocks, read strictly, and what their refusals mean."""
 
 from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
+from ecert.chain.events import Log
 from ecert.chain.node import Header, read_header
 from ecert.errors import MalformedError, UnavailableError
+from ecert.fields import hex_text
 from registry.chain.addresses import checksum_address
 from registry.chain.errors import ChainRejectedError, rejection
 from registry.chain.rpc import Ask, RpcError, RpcPool, byte_string, disagreement, quantity
 from registry.chain.transactions import Pending, SentCall
+
+_LOG_SPAN = 100_000
+"""Blocks whose log is asked for at once."""
 
 KNOWN = ("already known", "already imported", "known transaction", "already in pool")
 _FINAL = {
@@ -109,6 +116,28 @@ def says(error: RpcError, words: tuple[str, ...]) -> bool:
     """Tell whether an error's message has one of these words."""
     message = error.message.lower()
     return any(word in message for word in words)
+
+
+def log_questions(
+    addresses: Sequence[bytes], first: int, last: int, topics: Sequence[bytes]
+) -> Iterator[tuple[Callable[[Ask], tuple[Log, ...]], str]]:
+    """Yield questions for contracts' log entries, each of some blocks, and what each is about."""
+    contracts = [hex_text(address) for address in addresses]
+    firsts = [[hex_text(topic) for topic in topics]] if topics else []
+    for start in range(first, last + 1, _LOG_SPAN):
+        end = min(start + _LOG_SPAN - 1, last)
+        wanted = {"fromBlock": hex(start), "toBlock": hex(end), "address": contracts}
+        yield partial(_logs, wanted | {"topics": firsts}), f"log of {start} to {end}"
+
+
+def _logs(wanted: Mapping[str, object], ask: Ask) -> tuple[Log, ...]:
+    found = ask("eth_getLogs", wanted)
+    try:
+        if isinstance(found, list):
+            return tuple(Log.from_rpc(entry) for entry in found)
+    except MalformedError as error:
+        raise UnavailableError("sender_answer_malformed", value="log") from error
+    raise UnavailableError("sender_answer_malformed", value="log")
 
 
 def calls_of(found: Any) -> tuple[SentCall, ...]:

@@ -174,6 +174,10 @@ class DepartmentCalls(_Calls):
         """Dissolve a department into another one, which then acts for it."""
         return self._call("merge", _department(actor), _department(department), _department(into))
 
+    def council(self) -> ContractCall:
+        """Ask who the council is."""
+        return self._call("council")
+
     def propose_council(self, council: str) -> ContractCall:
         """Name the next council, which must accept."""
         return self._call("proposeCouncil", council)

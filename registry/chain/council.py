@@ -1,7 +1,7 @@
 """Acts of a council that is one account, for demos and tests of the delay.
 
-A council in production is a k-of-n Safe, whose owners announce and make the same calls with their
-own tools; ``DepartmentCalls.schedule`` gives them the call data.
+A council in production is a k-of-n Safe, whose members announce and make the same calls by signed
+proposals (``registry.council``).
 """
 
 import time

@@ -2,7 +2,8 @@
 
 A contract's custom error ``AlreadyAnchored(department, root)`` becomes the code
 ``chain_already_anchored`` with its arguments as details; each has its sentences in
-``messages/chain_contracts.toml``.
+``messages/chain_contracts.toml``. The council's wallet refuses with a text such as ``GS026``; those
+that can be met here have sentences in ``messages/council.toml``.
 """
 
 import re
@@ -15,6 +16,12 @@ from registry.chain.calls import Role
 
 _REVERT = bytes.fromhex("08c379a0")  # Error(string)
 _PANIC = bytes.fromhex("4e487b71")  # Panic(uint256)
+WALLET_REFUSALS = frozenset(
+    {"GS000", "GS001", "GS010", "GS013", "GS020", "GS021", "GS024", "GS025", "GS026"}
+    | {"GS200", "GS201", "GS202", "GS203", "GS204"}
+)
+"""Texts by which a Safe refuses what this program sends it."""
+
 _HUMP = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -54,6 +61,8 @@ def rejection(data: bytes) -> ChainRejectedError:
             return ChainRejectedError(code_of(custom.name), **details)
         if data[:4] == _REVERT:
             (reason,) = decode(("string",), data[4:])
+            if reason in WALLET_REFUSALS:
+                return ChainRejectedError(f"safe_{reason.lower()}")
             return ChainRejectedError("chain_reverted", reason=str(reason)[:200])
         if data[:4] == _PANIC:
             (number,) = decode(("uint256",), data[4:])

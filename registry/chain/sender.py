@@ -6,9 +6,10 @@ until a block holds it. After a crash anywhere, broadcasting what is stored agai
 """
 
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, TypeVar
 
+from ecert.chain.events import Log
 from ecert.chain.node import Header
 from ecert.errors import MalformedError, UnavailableError
 from registry.chain.accounts import TransactionSigner
@@ -18,6 +19,7 @@ from registry.chain.answers import (
     agreed_receipt,
     calls_of,
     header_of,
+    log_questions,
     refusal_of,
     says,
 )
@@ -317,6 +319,19 @@ class Sender:
         return self._certain(
             lambda ask: calls_of(ask("eth_getBlockByNumber", hex(block), True)), f"block {block}"
         )
+
+    def logs(
+        self, addresses: Sequence[bytes], first: int, last: int, *, topics: Sequence[bytes] = ()
+    ) -> Iterator[Log]:
+        """Yield log entries of the blocks from ``first`` to ``last``, as most nodes say.
+
+        Of ``addresses`` alone, and with one of ``topics`` first, if any are given.
+
+        Raises:
+            UnavailableError: No node answers, or ``chain_nodes_disagree``.
+        """
+        for question, about in log_questions(addresses, first, last, topics):
+            yield from self._certain(question, about)
 
     def read(self, call: ContractCall) -> bytes:
         """Return what a view function answers on the latest state.

@@ -42,9 +42,12 @@ def admit(
 def list_departments() -> None:
     """List the departments. 列出部门。"""
     with opened() as registry, registry.reading() as services:
+        awaited = services.orders.awaiting()
         for row in services.departments.all():
             kinds = ", ".join(grant.kind for grant in services.departments.kinds_of(row.code))
             print(f"{row.code}  {row.state:10} {row.kind:4} {row.name}  [{kinds}]")
+            if row.code in awaited:
+                print(f"  等待理事会 awaiting the council: {', '.join(awaited[row.code])}")
 
 
 @app.command()

@@ -14,7 +14,7 @@ import typer
 from ecert.client.console import run as run_console
 from ecert.fields import hex_text, time_text
 from registry.application import Registry
-from registry.cli import backup, departments, documents, network, trust
+from registry.cli import backup, council, departments, documents, network, trust
 from registry.cli.session import (
     CHAIN,
     Options,
@@ -56,6 +56,7 @@ app.add_typer(documents.app)
 app.add_typer(backup.app)
 app.add_typer(network.app, name="network")
 app.add_typer(trust.app, name="trust")
+app.add_typer(council.app, name="council")
 
 
 @app.callback()
@@ -104,6 +105,10 @@ def init(
             "--council-elsewhere", help="Its members sign the trust file. 由理事会成员签署。"
         ),
     ] = False,
+    council: Annotated[
+        str | None,
+        typer.Option(help="The council's wallet; an account of its own if not given. 理事会钱包。"),
+    ] = None,
     accept_validators: Annotated[
         bool,
         typer.Option(
@@ -139,6 +144,7 @@ def init(
     made = set_up_registry(
         chosen,
         None if engine is None else engine.value,
+        council=council,
         accept_validators=accept_validators,
     )
     keep_settings(chosen)

@@ -3,6 +3,7 @@
 import logging
 import signal
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
 from ecert.chain.node import Nodes
@@ -22,18 +23,24 @@ from registry.setup import SetUp, set_up
 
 
 def set_up_registry(
-    settings: Settings, chosen_engine: Engine | None = None, *, accept_validators: bool = False
+    settings: Settings,
+    chosen_engine: Engine | None = None,
+    *,
+    council: str | None = None,
+    accept_validators: bool = False,
 ) -> SetUp:
     """Make keys, contracts, first checkpoint and first operator, telling of each contract.
 
     Args:
         settings: The deployment's choices.
         chosen_engine: The chain's engine; told by looking at the chain when not given.
+        council: Address of the council's wallet; an account of its own when not given.
         accept_validators: Take the validators of the newest block on the word of all the nodes,
             instead of following them from block 0.
 
     Raises:
         SettingsError: ``engine_not_qbft``, ``engine_is_qbft``, or as ``set_up``.
+        ChainRejectedError: ``council_no_safe``.
         UnavailableError: A node does not answer, or ``sender_chain_id_wrong``: not all are of one
             chain.
     """
@@ -64,8 +71,17 @@ def set_up_registry(
             chain_id=chain_id,
             engine=engine,
             base=base,
+            council=None if council is None else _wallet(council, urls, chain_id),
             report=lambda name: print(f"合约 contract: {name}", flush=True),
         )
+
+
+def _wallet(address: str, urls: Sequence[str], chain_id: int) -> str:
+    """Return a wallet's address, after a look whether it is one: contracts cannot change theirs."""
+    from registry.chain.safe import read_safe  # noqa: PLC0415  # seldom needed
+    from registry.chain.safe_creation import read_address  # noqa: PLC0415
+
+    return read_safe(Sender(RpcPool(urls, chain_id)), read_address(address)).address
 
 
 def newest_validators(settings: Settings, chain_id: int) -> Base:

@@ -9,6 +9,7 @@ from ecert.keystore import Keystore
 from ecert.signing import ES256, SUITES, PublicKey, SoftwareSigner, Suite
 from registry.chain.accounts import LocalAccount
 from registry.departments.models import (
+    OUTSIDE,
     Account,
     AccountPurpose,
     KeyPurpose,
@@ -16,6 +17,7 @@ from registry.departments.models import (
     SigningKey,
 )
 from registry.errors import NotFoundError
+from registry.outbox.models import ChainDeployment
 
 _KEYS_LOCK = 0x65636572745F6B65  # any constant of this project's own
 
@@ -82,10 +84,33 @@ class KeyService:
             if department is not None
             else col(Account.department).is_(None),
             col(Account.purpose) == purpose,
+            col(Account.sealed) != OUTSIDE,
         )
         row = self._session.exec(statement).first()
         if row is None:
             raise NotFoundError("account_missing", owner=department or "-", purpose=purpose.value)
+        return row
+
+    def council_account(self) -> Account:
+        """Return the account that is the council; its key may be elsewhere.
+
+        Raises:
+            NotFoundError: ``account_missing``.
+        """
+        deployment = self._session.get(ChainDeployment, 1)
+        if deployment is None or deployment.council is None:
+            return self.account(None, AccountPurpose.COUNCIL)
+        return self.outside_account(deployment.council)
+
+    def outside_account(self, address: str) -> Account:
+        """Return an account of the council by its address, noted when it is not known here."""
+        row = self._session.get(Account, address)
+        if row is None:
+            row = Account(
+                address=address, department=None, purpose=AccountPurpose.COUNCIL, sealed=OUTSIDE
+            )
+            self._session.add(row)
+            self._session.flush()
         return row
 
     def signing_key(self, department: str | None, purpose: KeyPurpose) -> SigningKey:

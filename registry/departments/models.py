@@ -8,6 +8,9 @@ from sqlmodel import Field, SQLModel
 from registry.clock import unix_now
 from registry.database import Id, StrEnumType
 
+OUTSIDE = b""
+"""In the place of a sealed key that this registry does not have."""
+
 
 class DepartmentState(StrEnum):
     """Where a department stands on the chain."""
@@ -109,7 +112,13 @@ class Account(SQLModel, table=True):
     department: str | None = Field(default=None, foreign_key="department.code", max_length=20)
     purpose: AccountPurpose = Field(sa_type=StrEnumType(AccountPurpose))
     sealed: bytes = Field(sa_type=sa.LargeBinary)
+    """Its key; ``OUTSIDE`` for a council whose members sign elsewhere."""
     next_nonce: int = Field(default=0, sa_type=sa.BigInteger)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether its key is in the key store."""
+        return self.sealed != OUTSIDE
 
 
 class KeystoreHeader(SQLModel, table=True):

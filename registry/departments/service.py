@@ -12,7 +12,7 @@ from ecert.signing import ES256, Suite
 from registry.access.actor import Actor
 from registry.access.models import Role
 from registry.audit.service import AuditTrail
-from registry.chain.calls import COUNCIL, ContractCall
+from registry.chain.calls import COUNCIL
 from registry.chain.calls import Role as ChainRole
 from registry.context import Context
 from registry.departments.keys import KeyService, hold_keys, public_key_of
@@ -26,6 +26,7 @@ from registry.departments.models import (
     KindGrant,
     SigningKey,
 )
+from registry.departments.orders import Orders
 from registry.errors import ConflictError, NotFoundError, RequestError
 from registry.outbox.models import LIVE_STATES, Purpose
 from registry.outbox.service import Outbox
@@ -60,6 +61,7 @@ class DepartmentService:
         self._outbox = outbox
         self._on_key_end = on_key_end
         self._keys = KeyService(session, context.keystore)
+        self._orders = Orders(session, context, audit, outbox)
 
     def admit(
         self,
@@ -120,7 +122,7 @@ class DepartmentService:
             kinds=wanted,
             admin=accounts[AccountPurpose.ADMIN],
         )
-        admitted = self._act(parent, call, Purpose.ADMIT)
+        admitted = self._orders.act(parent, call, Purpose.ADMIT)
         row.transaction_id = admitted
         for wanted_kind in wanted:
             self._session.merge(
@@ -192,11 +194,11 @@ class DepartmentService:
             # Batches on their way are anchored before: they were signed in good order.
             anchors = self._keys.account(key.department, AccountPurpose.ANCHOR).address
             after = self._outbox.newest_live(anchors)
-            key.transaction_id = self._act(by, call, Purpose.KEY, after=after)
+            key.transaction_id = self._orders.act(by, call, Purpose.KEY, after=after)
         else:
             call = self._calls.compromise_key(by, key.department, thumbprint, compromised_since)
             key.state = KeyState.COMPROMISED
-            key.transaction_id = self._act(by, call, Purpose.KEY)
+            key.transaction_id = self._orders.act(by, call, Purpose.KEY)
         self._audit.record(
             actor, f"key.{key.state.value}", kid, department=key.department, since=compromised_since
         )
@@ -223,7 +225,9 @@ class DepartmentService:
             raise ConflictError("kind_granted_already", department=code, kind=kind)
         grant = grant or KindGrant(department=code, kind=kind)
         grant.state = GrantState.REQUESTED
-        grant.transaction_id = self._act(by, self._calls.grant_kind(by, code, kind), Purpose.KIND)
+        grant.transaction_id = self._orders.act(
+            by, self._calls.grant_kind(by, code, kind), Purpose.KIND
+        )
         self._session.add(grant)
         self._audit.record(actor, "kind.grant", code, department=code, kind=kind)
         return grant
@@ -240,7 +244,7 @@ class DepartmentService:
         if grant is None or grant.state == GrantState.WITHDRAWN:
             raise NotFoundError("kind_not_granted_here", department=code, kind=kind)
         grant.state = GrantState.WITHDRAWN
-        self._act(by, self._calls.withdraw_kind(by, code, kind), Purpose.KIND)
+        self._orders.act(by, self._calls.withdraw_kind(by, code, kind), Purpose.KIND)
         self._audit.record(actor, "kind.withdraw", code, department=code, kind=kind)
 
     def suspend(self, actor: Actor, code: str) -> Department:
@@ -256,12 +260,12 @@ class DepartmentService:
             self.admitted(code)
         department.state = DepartmentState.SUSPENDED
         # The council suspends at once, without its delay; only what is ordered already goes before.
-        account = self._keys.account(by, _council_or_admin(by))
-        department.transaction_id = self._outbox.queue(
-            account.address,
+        department.transaction_id = self._orders.act(
+            by,
             self._calls.suspend(by, code),
             Purpose.SUSPENSION,
             after=department.transaction_id,
+            at_once=True,
         )
         self._audit.record(actor, "department.suspend", code, department=code)
         return department
@@ -280,7 +284,7 @@ class DepartmentService:
         if self._lift_pending(department):
             raise ConflictError("department_lift_pending", department=code)
         # The chain lifts only what it holds suspended: the suspension goes before.
-        department.transaction_id = self._act(
+        department.transaction_id = self._orders.act(
             by,
             self._calls.lift(by, code),
             Purpose.SUSPENSION,
@@ -388,20 +392,3 @@ class DepartmentService:
         if Role.OPERATOR in actor.roles:
             return COUNCIL
         return actor.require_above(Role.CUSTODIAN, self.lineage(code)[1:])
-
-    def _act(
-        self, by: str | None, call: ContractCall, purpose: Purpose, *, after: int | None = None
-    ) -> int:
-        """Queue an administrator's call, announced first where it is the council's."""
-        account = self._keys.account(by, _council_or_admin(by)).address
-        delay = self._context.contracts.council_delay
-        if by is not None or delay == 0:
-            return self._outbox.queue(account, call, purpose, after=after)
-        announced = self._outbox.queue(
-            account, self._calls.schedule(call), Purpose.SCHEDULE, after=after
-        )
-        return self._outbox.queue(account, call, purpose, after=announced, delay=delay)
-
-
-def _council_or_admin(by: str | None) -> AccountPurpose:
-    return AccountPurpose.COUNCIL if by is None else AccountPurpose.ADMIN

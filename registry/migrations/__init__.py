@@ -17,7 +17,7 @@ from registry.database import Database, unavailable
 if TYPE_CHECKING:
     from alembic.config import Config
 
-NEWEST = "0007"
+NEWEST = "0008"
 """The revision that this program expects: the last of ``versions``."""
 
 

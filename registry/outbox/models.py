@@ -13,6 +13,9 @@ from registry.database import BigId, StrEnumType
 class TransactionState(StrEnum):
     """How far a transaction has come."""
 
+    AWAITING = "awaiting_council"
+    """Ordered from a council whose keys are not here: its members make the call, and what the chain
+    logs tells that they did (``registry.outbox.council``)."""
     QUEUED = "queued"
     PREPARED = "prepared"
     """Nonce and signed bytes are fixed: whatever happens, only these bytes are sent."""
@@ -24,6 +27,7 @@ class TransactionState(StrEnum):
 
 
 LIVE_STATES = (
+    TransactionState.AWAITING,
     TransactionState.QUEUED,
     TransactionState.PREPARED,
     TransactionState.BROADCAST,
@@ -75,6 +79,10 @@ class Transaction(SQLModel, table=True):
     block_hash: bytes | None = Field(default=None, sa_type=sa.LargeBinary)
     """Tells whether that block is still on the chain."""
     block_time: int | None = Field(default=None, sa_type=sa.BigInteger)
+    since_block: int | None = Field(default=None, sa_type=sa.BigInteger)
+    """Of what awaits the council: it cannot have happened before this block."""
+    log_index: int | None = Field(default=None, sa_type=sa.BigInteger)
+    """Of what the council did: the log entry of ``block`` that tells it."""
     error: str | None = Field(default=None, max_length=500)
     attempts: int = 0
     """How many transactions for the same thing failed before this one."""
@@ -94,6 +102,8 @@ class ChainDeployment(SQLModel, table=True):
     genesis_hash: bytes = Field(sa_type=sa.LargeBinary)
     engine: str = Field(max_length=16)
     council_delay: int = Field(sa_type=sa.BigInteger)
+    council: str | None = Field(default=None, max_length=42)
+    """Who the council is; none while it is the account that this registry made for it."""
     record: dict[str, Any] = Field(sa_type=sa.JSON)
     """Contracts and blocks, as ``registry.chain.deploy.Deployment`` writes them."""
     base: int | None = Field(default=None, sa_type=sa.BigInteger)

@@ -19,7 +19,7 @@ from registry.application import Registry
 from registry.audit.service import AuditTrail
 from registry.batches.models import Batch, BatchState
 from registry.departments.keys import KeyService
-from registry.departments.models import Account, AccountPurpose
+from registry.departments.models import OUTSIDE, Account, AccountPurpose
 from registry.documents.models import (
     ANCHORED_STATES,
     Artefact,
@@ -30,6 +30,7 @@ from registry.documents.models import (
 from registry.errors import ReconciliationError
 from registry.outbox.adoption import adopt_unknown
 from registry.outbox.checkpoints import keep_checkpoint
+from registry.outbox.council import await_from
 from registry.outbox.effects import anchored
 from registry.outbox.models import (
     ChainDeployment,
@@ -47,6 +48,7 @@ from registry.status.order import follows_unfinished
 
 _QUIET = {"synchronize_session": False}
 _SENT = (TransactionState.PREPARED, TransactionState.BROADCAST, TransactionState.MINED)
+_UNSENT = (TransactionState.AWAITING, TransactionState.QUEUED)
 _RIGHTS = (Purpose.ANCHOR, Purpose.STATUS)
 _log = logging.getLogger(__name__)
 
@@ -76,6 +78,7 @@ def reconcile(registry: Registry, sight: Sight, settlement: Settlement) -> int:
         _reopen_adopted(registry, min(replaced), len(lost))
     if lost or replaced or turned:
         reopen_orphans(registry, sight)
+        await_from(registry, min([final.number, *replaced]) - 1)
     _adopt_batches(registry, sight, final)
     with registry.database.transaction() as session:
         keep_checkpoint(session, registry.context, final)
@@ -133,7 +136,9 @@ def _settle_if_same(session: Session, row: StatusChange, found: int) -> None:
 def _is_restored(registry: Registry, sight: Sight) -> bool:
     """Tell whether blocks hold transactions of ours that the database does not know."""
     with registry.database.reading() as session:
-        known = session.exec(select(Account.address, Account.next_nonce)).all()
+        known = session.exec(
+            select(Account.address, Account.next_nonce).where(col(Account.sealed) != OUTSIDE)
+        ).all()
         deployer = session.exec(
             select(Account.address).where(col(Account.purpose) == AccountPurpose.DEPLOYER)
         ).all()
@@ -152,7 +157,7 @@ def _find_lost(registry: Registry, sight: Sight, replaced: list[int]) -> list[in
     transactions a node that lags may count.
     """
     with registry.database.reading() as session:
-        accounts = session.exec(select(Account)).all()
+        accounts = session.exec(select(Account).where(col(Account.sealed) != OUTSIDE)).all()
         lost = {row.id: row for row in transactions_in(session, replaced)}
     for account in accounts:
         with registry.database.transaction() as session:
@@ -218,9 +223,12 @@ def _reopen(registry: Registry, lost: Sequence[int]) -> None:
     with registry.database.transaction() as session:
         for order, transaction_id in enumerate(lost, -len(lost)):
             row = session.get(Transaction, transaction_id, with_for_update=True)
-            if row is None or row.state == TransactionState.QUEUED:
+            if row is None or row.state in _UNSENT:
                 continue
-            row.state, row.resend_order = TransactionState.PREPARED, order
+            # What others sent has no bytes here; they must send it again.
+            outside = row.raw is None
+            row.state = TransactionState.AWAITING if outside else TransactionState.PREPARED
+            row.resend_order, row.log_index = order, None
             row.block = row.block_hash = row.block_time = row.error = None
             row.updated_at = registry.context.clock()
             session.flush()

@@ -67,6 +67,27 @@ class Outbox:
         assert row.id is not None
         return row.id
 
+    def await_council(
+        self, council: str, call: ContractCall, purpose: Purpose, *, after: int | None = None
+    ) -> int:
+        """Note a call that the council's members are to make; return the outbox id.
+
+        Args:
+            council: The council's address.
+            call: The call.
+            purpose: What follows when it is final.
+            after: Another call that goes before.
+        """
+        identifier = self.queue(council, call, purpose, after=after)
+        row = self.get(identifier)
+        final = self._session.get(ChainCheckpoint, 1)
+        row.state = TransactionState.AWAITING
+        # A department is admitted once: that may have been before it was ordered here.
+        row.since_block = 0 if final is None or purpose == Purpose.ADMIT else final.number
+        self._session.add(row)
+        self._session.flush()
+        return identifier
+
     def get(self, transaction_id: int) -> Transaction:
         """Return one queued call.
 

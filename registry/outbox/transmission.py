@@ -21,6 +21,7 @@ from registry.chain.transactions import Mined, PreparedTx, Superseded, Unknown
 from registry.departments.keys import KeyService
 from registry.departments.models import Account
 from registry.outbox.checkpoints import keep_checkpoint
+from registry.outbox.council import OUTLIVES
 from registry.outbox.effects import on_failed, on_final
 from registry.outbox.models import Purpose, Transaction, TransactionState
 from registry.outbox.nonces import DatabaseNonces
@@ -37,11 +38,6 @@ STUCK_SECONDS = 30
 """How long a transaction may wait for a block before its account's nonces are compared again."""
 
 _STEP = 200
-_WAITED_FOR = (Purpose.ANCHOR, Purpose.STATUS, Purpose.SUSPENSION)
-"""Purposes whose failure does not fail what waits for them: anchors and statuses are tried again
-otherwise; a suspension or a lift may fail because somebody else was quicker, and what follows it is
-for the chain to judge."""
-
 _TRY_LATER = frozenset({"chain_act_too_early"})
 
 
@@ -153,7 +149,7 @@ class Transmitter:
         return (
             before is not None
             and before.state == TransactionState.FAILED
-            and before.purpose not in _WAITED_FOR
+            and before.purpose not in OUTLIVES
         )
 
     def _crowded(self, session: Session, account: str) -> bool:
@@ -192,6 +188,8 @@ class Transmitter:
     def _broadcast_all(self) -> bool:
         moved = False
         for row in self._in_state(TransactionState.PREPARED):
+            if self._is_held(row):
+                continue
             self._hook("before-broadcast")
             self._broadcast(row)
             self._hook("sent")
@@ -199,6 +197,14 @@ class Transmitter:
             self._hook("broadcast")
             moved = True
         return moved
+
+    def _is_held(self, row: Transaction) -> bool:
+        """Tell whether what goes before was lost with its block, and the council must make it."""
+        if row.after_id is None:
+            return False
+        with self._registry.database.reading() as session:
+            before = session.get(Transaction, row.after_id)
+        return before is not None and before.state == TransactionState.AWAITING
 
     def _broadcast(self, row: Transaction) -> None:
         try:

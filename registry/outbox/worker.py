@@ -27,6 +27,7 @@ from registry.documents.renewal import mark_stale, renew_stale
 from registry.documents.signing import sign_approved
 from registry.errors import ConflictError, ReconciliationError
 from registry.outbox.checkpoints import base_of, keep_checkpoint, signing_time
+from registry.outbox.council import CouncilWatch
 from registry.outbox.duty import duty_of
 from registry.outbox.models import ChainCheckpoint, ChainDeployment
 from registry.outbox.reconciliation import reconcile
@@ -88,6 +89,7 @@ class Worker:
         self._duty = duty_of(registry.database)
         self._transmitter: Transmitter | None = None
         self._watch = Watch(registry)
+        self._council = CouncilWatch(registry)
         cores = registry.settings.cores
         self._pool = Pool(cores, ahead=4 * cores) if cores > 1 else None
         self._reconciled = False
@@ -203,6 +205,7 @@ class Worker:
             self._in_transaction("dropped", mark_stale)
             worked = self._make() or worked
             worked = chain.step() or worked
+            worked = self._council.look(chain.sight, chain.settlement) or worked
             if chain.stuck:
                 self._reconciled = False
             self._mend(chain)
@@ -236,6 +239,7 @@ class Worker:
             reconcile(self._registry, chain.sight, chain.settlement)
             self._duty.confirm()
             self._reconciled = True
+            self._council.forget()
             _log.info("this worker talks to the chain; the database agrees with it")
             chain.compared_at = self._registry.context.clock()
             self._hook("reconciled")

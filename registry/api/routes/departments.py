@@ -33,8 +33,8 @@ def departments(edge: AnEdge, actor: AnActor) -> DepartmentList:
     """List all departments; they are public on the chain."""
     del actor
     with edge.reading() as services:
-        rows = services.departments.all()
-    return DepartmentList(departments=[DepartmentAnswer.of(row) for row in rows])
+        rows, awaited = services.departments.all(), services.orders.awaiting()
+    return DepartmentList(departments=[DepartmentAnswer.of(row, awaited) for row in rows])
 
 
 @router.post("/departments", status_code=HTTPStatus.CREATED)
@@ -50,7 +50,7 @@ def admit(edge: AnEdge, actor: AnActor, body: DepartmentRequest) -> DepartmentAn
             parent=body.parent,
             suite=suite_of(body.suite),
         )
-        return DepartmentAnswer.of(row)
+        return DepartmentAnswer.of(row, services.orders.awaiting())
 
 
 @router.get("/departments/{code}")
@@ -60,7 +60,7 @@ def department(edge: AnEdge, actor: AnActor, code: CodePath) -> DepartmentDetail
     with edge.reading() as services:
         row = services.departments.get(code)
         return DepartmentDetails(
-            **DepartmentAnswer.of(row).model_dump(),
+            **DepartmentAnswer.of(row, services.orders.awaiting()).model_dump(),
             keys=[KeyAnswer.of(key) for key in services.departments.keys_of(code)],
             kinds=[GrantAnswer.of(grant) for grant in services.departments.kinds_of(code)],
         )
@@ -102,11 +102,13 @@ def withdraw_kind(edge: AnEdge, actor: AnActor, code: CodePath, kind: KindPath) 
 def suspend(edge: AnEdge, actor: AnActor, code: CodePath) -> DepartmentAnswer:
     """Stop a department and all below it from issuing; earlier documents remain valid."""
     with edge.writing() as services:
-        return DepartmentAnswer.of(services.departments.suspend(actor, code))
+        row = services.departments.suspend(actor, code)
+        return DepartmentAnswer.of(row, services.orders.awaiting())
 
 
 @router.post("/departments/{code}/lift")
 def lift(edge: AnEdge, actor: AnActor, code: CodePath) -> DepartmentAnswer:
     """End a suspension."""
     with edge.writing() as services:
-        return DepartmentAnswer.of(services.departments.lift(actor, code))
+        row = services.departments.lift(actor, code)
+        return DepartmentAnswer.of(row, services.orders.awaiting())

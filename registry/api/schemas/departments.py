@@ -1,5 +1,6 @@
 """Departments, their keys and kinds, and what they revoke."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -37,6 +38,7 @@ _DEPARTMENT: dict[str, Any] = {
     "parent": None,
     "state": "admitted",
     "created_at": EXAMPLE_TIME,
+    "awaiting_council": [],
 }
 
 
@@ -73,12 +75,19 @@ class DepartmentAnswer(Answer):
     parent: str | None
     state: DepartmentState
     created_at: int
+    awaiting_council: list[str]
+    """What was ordered of a council that signs elsewhere, and it has not made yet."""
 
     model_config = Answer.model_config | example(**_DEPARTMENT)
 
     @classmethod
-    def of(cls, row: Department) -> "DepartmentAnswer":
-        """Return the answer for a department."""
+    def of(cls, row: Department, awaited: Mapping[str, list[str]]) -> "DepartmentAnswer":
+        """Return the answer for a department.
+
+        Args:
+            row: The department.
+            awaited: What of each department awaits the council.
+        """
         return cls(
             code=row.code,
             name=row.name,
@@ -86,6 +95,7 @@ class DepartmentAnswer(Answer):
             parent=row.parent_code,
             state=row.state,
             created_at=row.created_at,
+            awaiting_council=awaited.get(row.code, []),
         )
 
 
