@@ -8,8 +8,9 @@ from council_world import DELAY, Council, members
 
 from ecert.errors import EcertError, UnavailableError
 from networks.embedded import EmbeddedChain
+from registry.chain.abi import artifact
 from registry.chain.accounts import LocalAccount
-from registry.chain.calls import COUNCIL
+from registry.chain.calls import COUNCIL, ContractCall
 from registry.chain.errors import ChainRejectedError
 from registry.chain.nonces import MemoryNonces
 from registry.chain.owners import OwnerKey
@@ -90,6 +91,17 @@ class TestWallet:
 
 
 class TestSignatures:
+    def test_what_is_signed_is_what_the_wallet_asks_for(self, council: Council) -> None:
+        nobody = "0x" + "00" * 20
+        for step in council.proposal(council.admission("HASH"), nonce=9).steps:
+            transaction = step.transaction
+            data = artifact("Safe").functions["getTransactionHash"].encode(
+                (transaction.to, 0, transaction.data, 0, 0, 0, 0, nobody, nobody, transaction.nonce)
+            )  # fmt: skip
+            call = ContractCall("Safe", "getTransactionHash", council.address, data)
+            digest = transaction.digest(council.sender.chain_id, council.address)
+            assert council.sender.read(call) == digest
+
     def test_fewer_than_the_threshold_do_nothing(self, council: Council) -> None:
         proposal = council.signed(council.proposal(council.admission("FEW")), council.keys[0])
         with pytest.raises(ConflictError, match="proposal_signatures_missing"):
