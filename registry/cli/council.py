@@ -14,6 +14,8 @@ import typer
 from ecert.client.home import read_file, write_file
 from ecert.errors import EcertError
 from ecert.fields import hex_text, time_text
+from registry.chain.safe import read_safe
+from registry.chain.safe_creation import MAX_SALT, create_safe, read_address
 from registry.cli.council_session import (
     RPC,
     SAFE,
@@ -47,8 +49,6 @@ def new(
     rpc: Annotated[list[str] | None, RPC] = None,
 ) -> None:
     """Make the council's wallet on the chain, or find it there. 建立多签钱包。"""
-    from registry.chain.safe_creation import MAX_SALT, create_safe  # noqa: PLC0415
-
     made = create_safe(
         sender_of(rpc),
         owner,
@@ -137,6 +137,17 @@ def sign(
         len(step.signatures) for step in signed.steps if step.transaction.nonce >= safe.nonce
     )
     print(f"已签署 signed: {count} / {safe.threshold}")
+
+
+@app.command("hand-over")
+def hand_over(
+    wallet: Annotated[str, typer.Argument(help="The next council's wallet. 接任的钱包地址。")],
+) -> None:
+    """Name a wallet as the next council, where this registry's account is it. 移交理事会。"""
+    with acting() as (services, actor):
+        found = read_safe(sender_of(None), read_address(wallet))
+        services.orders.hand_over(actor, found.address)
+    print(f"已提交 submitted: {found.address} ({found.threshold} / {len(found.owners)})")
 
 
 @app.command()

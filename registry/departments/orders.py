@@ -23,7 +23,7 @@ from registry.departments.models import (
     GrantState,
     KindGrant,
 )
-from registry.errors import NotFoundError
+from registry.errors import ConflictError, NotFoundError
 from registry.outbox.effects import on_failed
 from registry.outbox.models import Purpose, Transaction, TransactionState
 from registry.outbox.service import Outbox, call_of
@@ -85,6 +85,27 @@ class Orders:
             after=after,
         )
         return self._outbox.queue(council.address, call, purpose, after=announced, delay=delay)
+
+    def hand_over(self, actor: Actor, address: str) -> int:
+        """Name the next council, which becomes it by accepting; return the outbox id.
+
+        For a council that is an account of this key store: a wallet's members propose it.
+
+        Args:
+            actor: An operator.
+            address: The next council's wallet, which is one.
+
+        Raises:
+            ForbiddenError: The actor is no operator.
+            ConflictError: ``council_is_elsewhere``.
+        """
+        actor.require(Role.OPERATOR)
+        council = self._keys.council_account()
+        if not council.is_ours:
+            raise ConflictError("council_is_elsewhere", council=council.address)
+        call = self._context.contracts.departments.propose_council(address)
+        self._audit.record(actor, "council.propose", address, previous=council.address)
+        return self.act(None, call, Purpose.COUNCIL)
 
     def awaiting(self) -> dict[str, list[str]]:
         """Return what of each department awaits the council: the calls' names, in order."""

@@ -44,6 +44,7 @@ class Purpose(StrEnum):
     KIND = "kind"
     SUSPENSION = "suspension"
     SCHEDULE = "schedule"
+    COUNCIL = "council"
     ANCHOR = "anchor"
     STATUS = "status"
 

@@ -1,5 +1,6 @@
 """A registry whose council is a wallet: what is ordered waits until its members made it."""
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from registry.chain.safe_creation import create_safe
 from registry.chain.sender import Sender
 from registry.departments.models import DepartmentState, GrantState, KeyState
 from registry.documents.models import DocumentState
-from registry.errors import ForbiddenError, NotFoundError
+from registry.errors import ConflictError, ForbiddenError, NotFoundError
 from registry.outbox.models import TransactionState
 from registry.outbox.sight import EmbeddedSettlement
 from registry.outbox.worker import Worker
@@ -230,6 +231,66 @@ def test_what_the_chain_loses_awaits_the_members_again(
     settle(world)
     assert awaiting(world) == {}
     assert state(world) == DepartmentState.ADMITTED
+
+
+def test_an_account_of_the_registry_hands_over_to_a_wallet(
+    chain: EmbeddedChain, tmp_path: Path
+) -> None:
+    world = RegistryWorld.make(tmp_path, chain, council_delay=DELAY)
+    sender = Sender(RpcPool([chain.rpc_url], chain.chain_id))
+    keys = members()
+    safe = create_safe(sender, [key.address for key in keys], 2)
+    new = Council(sender, keys, safe.address, world.registry.context.contracts.deployment)
+    with world.registry.transaction() as services:
+        with pytest.raises(ForbiddenError):
+            services.orders.hand_over(world.clerk, safe.address)
+        services.orders.hand_over(world.operator, safe.address)
+    while new.view.proposed() is None:
+        world.worker.drain(seconds=30)
+    own = new.view.council()
+    new.act(new.deployed.departments.accept_council())
+    settle(world)
+    with world.registry.transaction() as services:
+        assert services.keys.council_account().address == safe.address != own
+        with pytest.raises(ConflictError, match="council_is_elsewhere"):
+            services.orders.hand_over(world.operator, safe.address)
+        services.departments.suspend(world.operator, DEPARTMENT)
+    make(world, new)
+    assert awaiting(world) == {}
+    assert state(world) == DepartmentState.SUSPENDED
+    world.worker.close()
+    world.registry.close()
+
+
+def test_a_restored_database_learns_what_the_members_made_since(
+    chain: EmbeddedChain, tmp_path: Path
+) -> None:
+    world, council = steered(tmp_path, chain, None)
+    world.admit(world.operator, DEPARTMENT)
+    settle(world)
+    kept = tmp_path / "kept.sqlite3"
+    with sqlite3.connect(tmp_path / "registry.sqlite3") as live, sqlite3.connect(kept) as copy:
+        live.backup(copy)
+    copy.close()
+    live.close()
+    make(world, council)
+    assert state(world) == DepartmentState.ADMITTED
+    world.worker.close()
+    world.registry.close()
+    for name in ("registry.sqlite3", "registry.sqlite3-wal", "registry.sqlite3-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    kept.rename(tmp_path / "registry.sqlite3")
+    world.registry = Registry.open(world.registry.settings)
+    world.worker = Worker.embedded(world.registry, chain)
+    assert awaiting(world) == {DEPARTMENT: ["admit"]}
+    settle(world)
+    assert awaiting(world) == {}
+    assert state(world) == DepartmentState.ADMITTED
+    with world.registry.reading() as services:
+        (key,) = services.departments.keys_of(DEPARTMENT)
+    assert key.state == KeyState.REGISTERED
+    world.worker.close()
+    world.registry.close()
 
 
 def test_the_next_council_is_noted(both: tuple[RegistryWorld, Council]) -> None:
