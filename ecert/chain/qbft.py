@@ -182,6 +182,21 @@ def check_seals(
     return extra
 
 
+def signed_seals(header: bytes) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the seals of a header that was checked, each with who made it, by address.
+
+    Args:
+        header: Its RLP.
+
+    Raises:
+        ProofError: ``header_malformed``.
+    """
+    decoded = BlockHeader.decode(header)
+    signed = seal_hash(decoded)
+    found = ((_signer(seal, signed), seal) for seal in Extra.decode(decoded.extra).seals)
+    return tuple(sorted((sealer, seal) for sealer, seal in found if sealer is not None))
+
+
 def sealers(header: bytes) -> tuple[bytes, ...]:
     """Return who sealed a header that was checked, ascending.
 
@@ -191,9 +206,7 @@ def sealers(header: bytes) -> tuple[bytes, ...]:
     Raises:
         ProofError: ``header_malformed``.
     """
-    decoded = BlockHeader.decode(header)
-    found = (_signer(seal, seal_hash(decoded)) for seal in Extra.decode(decoded.extra).seals)
-    return tuple(sorted(sealer for sealer in found if sealer is not None))
+    return tuple(sealer for sealer, _ in signed_seals(header))
 
 
 def _sealers(header: BlockHeader, extra: Extra, known: frozenset[bytes]) -> frozenset[bytes]:

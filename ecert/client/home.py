@@ -15,7 +15,9 @@ from ecert.fields import Fields
 from ecert.kinds.catalogue import Catalogue
 from ecert.trust import TrustStore
 
-_TRUST, _NODES, _LOOKED = "trust.json", "nodes.json", "trust-looked.json"
+TRUST = "trust.json"
+"""The name of the pinned trust file."""
+_NODES, _LOOKED = "nodes.json", "trust-looked.json"
 MAX_NODES = 16
 
 
@@ -41,18 +43,18 @@ class Home:
             TrustError: ``trust_not_pinned``.
             MalformedError: It cannot be read.
         """
-        data = self._read(_TRUST)
+        data = self._read(TRUST)
         if data is None:
-            raise TrustError("trust_not_pinned", path=str(self.directory / _TRUST))
+            raise TrustError("trust_not_pinned", path=str(self.directory / TRUST))
         return data
 
     def pinned_at(self) -> int:
         """Return when the pinned file was put here, unix seconds."""
-        return int((self.directory / _TRUST).stat().st_mtime)
+        return int((self.directory / TRUST).stat().st_mtime)
 
     def follow(self, store: TrustStore) -> None:
         """Pin what was found to follow the pinned file."""
-        write_file(self.directory / _TRUST, store.data)
+        write_file(self.directory / TRUST, store.data)
 
     def looked(self, now: datetime) -> None:
         """Remember when a newer trust file was looked for."""
@@ -78,12 +80,12 @@ class Home:
             MalformedError: The file cannot be read.
             TrustError: It is not good, or no successor of the pinned one.
         """
-        pinned = self._read(_TRUST)
+        pinned = self._read(TRUST)
         if pinned is None:
             store = TrustStore(data, catalogue, now=now)
         else:
             store = TrustStore.successor(pinned, data, catalogue, now=now)
-        write_file(self.directory / _TRUST, data)
+        write_file(self.directory / TRUST, data)
         return store
 
     def nodes(self) -> tuple[str, ...]:

@@ -1,7 +1,5 @@
 """Make the PDF: PDF/A-3a by Typst, the document attached, both QR codes printed."""
 
-import json
-import threading
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC
@@ -9,15 +7,21 @@ from functools import cache
 from importlib import resources
 from typing import Any, Literal
 
-import typst
-
 from ecert import limits
 from ecert.document import MEDIA_TYPE, SUFFIX
 from ecert.errors import EcertError, MalformedError
-from registry.paper.fonts import FAMILY, FontSet, font_set
+from ecert.typesetting import (
+    FAMILY,
+    SUBSTITUTE,
+    FontSet,
+    TypesettingError,
+    font_set,
+    is_wide,
+    printable,
+    set_pages,
+)
 from registry.paper.model import Field, Label, PaperInput
 from registry.paper.qr import Symbol, card_symbol, lookup_symbol
-from registry.paper.text import SUBSTITUTE, is_wide, printable
 from registry.paper.words import day, period, words
 
 MAX_FIELDS = 48
@@ -27,8 +31,6 @@ STANDARD: Literal["a-3a"] = "a-3a"
 """PDF/A-3 (ISO 19005-3), conformance level A: tagged, so that a screen reader can follow it."""
 
 _HALF_UNITS = 28
-
-_lock = threading.Lock()  # one compiler is kept for its fonts; it compiles one page at a time
 
 
 class PaperError(EcertError):
@@ -50,40 +52,17 @@ def render_pdf(paper: PaperInput) -> bytes:
         FontError: ``paper_font_missing``, ``paper_font_malformed``.
         PaperError: ``paper_not_rendered``.
     """
-    fonts = font_set()
-    data = json.dumps(_data(paper, fonts), ensure_ascii=False)
-    issued = paper.issued.astimezone(UTC).replace(microsecond=0)
     try:
-        with _lock:
-            pdf, warnings = _compiler().compile_with_warnings(
-                _template(),
-                format="pdf",
-                sys_inputs={"data": data},
-                pdf_standards=[STANDARD],
-                timestamp=issued,
-            )
-    except typst.TypstError:
-        # The diagnostic may quote a claim; the error must not.
+        return set_pages(
+            _template(), _data(paper, font_set()), standard=STANDARD, time=paper.issued
+        )
+    except TypesettingError:
         raise PaperError("paper_not_rendered", identifier=paper.identifier) from None
-    # Typst only warns of a font it lacks, and leaves the text blank.
-    if warnings or not isinstance(pdf, bytes):
-        raise PaperError("paper_not_rendered", identifier=paper.identifier)
-    return pdf
 
 
 @cache
 def _template() -> bytes:
     return resources.files("registry.paper").joinpath("certificate.typ").read_bytes()
-
-
-@cache
-def _compiler() -> typst.Compiler:
-    fonts = typst.Fonts(
-        include_system_fonts=False,
-        include_embedded_fonts=False,
-        font_paths=sorted({str(file.parent) for file in font_set().files}),
-    )
-    return typst.Compiler(font_paths=fonts, ignore_system_fonts=True)
 
 
 def _data(paper: PaperInput, fonts: FontSet) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from paper_samples import DOCUMENT, card_text, paper
 
 from ecert.errors import ContentError, EcertError
 from ecert.kinds import Catalogue
-from registry.paper import Label, compose, fonts
-from registry.paper.fonts import FILES, font_set, load_fonts
+from ecert.typesetting import fonts
+from ecert.typesetting.fonts import FILES, font_set, load_fonts
+from ecert.typesetting.text import is_wide, printable
+from registry.paper import Label, compose, render
 from registry.paper.qr import LOOKUP_MM, MAX_VERSION, QUIET, card_symbol, lookup_symbol
-from registry.paper.text import is_wide, printable
 from registry.paper.words import day, period, words
 
 COMMON = "张伟欧阳娜一二三·（）—“”《》 ABCxyz0189 ［］.,-/:;㐂䶮镕堃喆龘"
@@ -179,5 +180,5 @@ def test_certificate_without_identifier_has_no_paper():
 
 
 def test_template_and_words_are_in_the_package():
-    folder = Path(fonts.__file__).parent
+    folder = Path(render.__file__).parent
     assert {"certificate.typ", "words.toml"} <= {file.name for file in folder.iterdir()}

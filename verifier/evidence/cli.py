@@ -1,6 +1,7 @@
 """Checking evidence packages, with no network and no database."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -8,11 +9,12 @@ from typing import Annotated
 import typer
 
 from ecert import limits
-from ecert.client.home import read_file
-from ecert.errors import MalformedError
-from ecert.evidence import EvidenceReport, check_evidence
+from ecert.client.home import TRUST, read_file, write_file
+from ecert.errors import Language, MalformedError
+from ecert.evidence import check_evidence
 from ecert.kinds.catalogue import Catalogue
 from verifier.checker import utc_now
+from verifier.evidence.report.exhibit import Exhibit, NamedFile
 from verifier.evidence.text import render_evidence
 from verifier.options import Options, Shown
 
@@ -37,7 +39,7 @@ def check(
 
     Exit code: 0 valid as of its block, 1 not valid or false, 2 cannot be decided, 3 unreadable.
     """
-    report = checked(file, trust, at)
+    report = checked(file, trust, at).report
     if as_json:
         print(json.dumps(report.to_json(), ensure_ascii=False, indent=2))
     else:
@@ -45,20 +47,65 @@ def check(
     raise typer.Exit(report.verdict.exit_code)
 
 
-def checked(file: Path, trust: Path | None, at: str | None) -> EvidenceReport:
-    """Return the report on a package.
+@app.command("report")
+def write_report(
+    file: Annotated[Path, typer.Argument(help="The package. 证据包文件。")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Where to write: .html or .pdf. 报告文件。")
+    ],
+    trust: Annotated[
+        Path | None,
+        typer.Option(help="The trust file; the pinned one if not given. 信任文件。"),
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(help="Another time to ask about, as 2026-11-28T08:00:00Z. 所问时间。"),
+    ] = None,
+    lang: Annotated[Shown, typer.Option(help="Languages of the report. 报告语言。")] = Shown.BOTH,
+) -> None:
+    """Check a package and write a report for people who decide. 核验证据包并出具报告。
+
+    Exit code: as of check. What cannot be checked at all has no report.
+    """
+    suffix = output.suffix.lower()
+    if suffix not in (".html", ".pdf"):
+        raise MalformedError("report_suffix_unknown", name=output.name)
+    exhibit = checked(file, trust, at)
+    write_file(output, _laid_out(exhibit, suffix, lang.languages))
+    report = exhibit.report.report
+    for language in lang.languages:
+        print(report.headline(language))
+    print(output)
+    raise typer.Exit(report.verdict.exit_code)
+
+
+def checked(file: Path, trust: Path | None, at: str | None) -> Exhibit:
+    """Return a package with the report on it.
 
     Raises:
         EcertError: As ``check_evidence``; a file that cannot be read.
     """
-    data = read_file(file, limit=limits.MAX_EVIDENCE_BYTES)
+    package = NamedFile(file.name, read_file(file, limit=limits.MAX_EVIDENCE_BYTES))
     trusted = (
-        Options.home.pinned()
+        NamedFile(TRUST, Options.home.pinned())
         if trust is None
-        else read_file(trust, limit=limits.MAX_TRUST_FILE_BYTES)
+        else NamedFile(trust.name, read_file(trust, limit=limits.MAX_TRUST_FILE_BYTES))
     )
     asked = None if at is None else _time(at)
-    return check_evidence(data, trusted, Catalogue.load(), now=utc_now(), at=asked)
+    now, catalogue = utc_now(), Catalogue.load()
+    report = check_evidence(package.data, trusted.data, catalogue, now=now, at=asked)
+    return Exhibit(package, trusted, report, at, now, catalogue)
+
+
+def _laid_out(exhibit: Exhibit, suffix: str, languages: Sequence[Language]) -> bytes:
+    # What lays out takes a while to load; a check needs none of it.
+    if suffix == ".pdf":
+        from verifier.evidence.report.pdf import render_pdf  # noqa: PLC0415
+
+        return render_pdf(exhibit, languages)
+    from verifier.evidence.report.html import render_html  # noqa: PLC0415
+
+    return render_html(exhibit, languages).encode("utf-8")
 
 
 def _time(text: str) -> datetime:

@@ -14,12 +14,12 @@ SUBSTITUTE = "[U+"
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
-def printable(text: str, coverage: AbstractSet[int]) -> str:
+def printable(text: str, coverage: AbstractSet[int] | None = None) -> str:
     """Return ``text`` with every character that cannot be shown written as ``[U+XXXX]``.
 
     Args:
         text: Any text; it is data, never markup.
-        coverage: Code points the font has.
+        coverage: Code points the font has; None where the reader's own fonts are used.
     """
     return "".join(
         char if _visible(char, coverage) else f"{SUBSTITUTE}{ord(char):04X}]"
@@ -33,5 +33,6 @@ def is_wide(text: str, *, units: int) -> bool:
     return width > units
 
 
-def _visible(char: str, coverage: AbstractSet[int]) -> bool:
-    return ord(char) in coverage and unicodedata.category(char) not in _INVISIBLE
+def _visible(char: str, coverage: AbstractSet[int] | None) -> bool:
+    known = coverage is None or ord(char) in coverage
+    return known and unicodedata.category(char) not in _INVISIBLE

@@ -1,7 +1,7 @@
 """The font of the page: where it lies and which characters it has.
 
 One font only, so that a page is the same on every machine; what it lacks is known before a page is
-made (``registry.paper.text``), not discovered as an empty box on somebody's certificate.
+made (``ecert.typesetting.text``), not discovered as an empty box on somebody's certificate.
 """
 
 import os

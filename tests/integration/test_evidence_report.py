@@ -1,0 +1,399 @@
+"""Reports on real evidence: what they say of each verdict, and that their values can be redone."""
+
+import hashlib
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import cbor2
+import pytest
+
+from ecert import card as cards
+from ecert import sd_jwt
+from ecert.chain import qbft
+from ecert.document import DocumentFile
+from ecert.errors import Language
+from ecert.evidence import check_evidence, make_evidence
+from ecert.report import Verdict
+from ecert.trust import TrustStore
+from networks.embedded import EmbeddedChain
+from registry.documents.models import ArtefactForm
+from tests.fakes.console import Done, run_command
+from tests.fakes.report_reading import check_alone, clear_margins, pages, squeezed
+from tests.fakes.timestamp_authority import Authority
+from tests.integration.evidence_world import (
+    CATALOGUE,
+    EvidenceWorld,
+    altered,
+    evidence_world,
+    with_proof,
+)
+from verifier.cli import app
+from verifier.evidence.report.blocks import Commands, Part, Rows
+from verifier.evidence.report.contents import part
+from verifier.evidence.report.exhibit import Exhibit, NamedFile
+from verifier.evidence.report.html import render_html
+from verifier.evidence.report.pdf import render_pdf
+
+BOTH: tuple[Language, ...] = ("zh", "en")
+HOSTILE = "</dd><script>alert(1)</script>#panic() \u202e{{ x }}"
+NOT_VALID = {"zh": "本报告不证明证照有效", "en": "does NOT certify that the document is valid"}
+NOT_DECIDED = {"zh": "本报告不能判定", "en": "does NOT decide whether"}
+
+
+@dataclass
+class Exhibits:
+    """Packages of each sort, as they are examined."""
+
+    valid: Exhibit
+    stamped: Exhibit
+    operator: Exhibit
+    handed_over: Exhibit
+    undecided: Exhibit
+    revoked: Exhibit
+    unreadable: Exhibit
+    name_only: Exhibit
+    card: Exhibit
+
+
+def examined(data: bytes, trust: TrustStore, at: str | None = None) -> Exhibit:
+    now = datetime.now(UTC)
+    asked = None if at is None else datetime.fromisoformat(at)
+    report = check_evidence(data, trust.data, CATALOGUE, now=now, at=asked)
+    package = NamedFile("deed.ecert-evidence", data)
+    return Exhibit(package, NamedFile("trust.json", trust.data), report, at, now, CATALOGUE)
+
+
+def name_only(world: EvidenceWorld, trust: TrustStore) -> bytes:
+    file = DocumentFile.from_bytes(world.document())
+    shown = replace(
+        file, presentation=sd_jwt.present(file.presentation, ["name"], holder=None)
+    ).to_bytes()
+    now = datetime.now(UTC)
+    return make_evidence(shown, trust, lambda query: world.prove(trust, query), now=now)[0]
+
+
+def card(world: EvidenceWorld, trust: TrustStore) -> bytes:
+    found = world.world.artefacts(world.documents[0])
+    (artefact,) = (item for item in found if item.form == ArtefactForm.CARD)
+    with world.world.registry.reading() as services:
+        receipt = services.batches.receipts([artefact])[artefact.id]
+    text = cards.with_receipt(artefact.text, receipt.compact()).encode("ascii")
+    now = datetime.now(UTC)
+    return make_evidence(text, trust, lambda query: world.prove(trust, query), now=now)[0]
+
+
+@pytest.fixture(scope="module")
+def made(chain: EmbeddedChain, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exhibits]:
+    with evidence_world(tmp_path_factory.mktemp("evidence"), chain) as world:
+        authority = Authority()
+        trust = world.trust(timestamp_authorities=(authority.root_der,))
+        data, report = world.made(trust)
+        token = authority.token(report.block.hash)
+        stamped = altered(data, lambda evidence: with_proof(evidence, timestamp=token))
+        late = (datetime.now(UTC) + timedelta(days=400)).isoformat(timespec="seconds")
+        operators = world.operators_trust()
+        few, small = name_only(world, trust), card(world, trust)
+        with world.world.registry.transaction() as services:
+            services.statuses.revoke(world.world.approver, world.documents[3], "test")
+        world.world.worker.drain(seconds=60)
+        revoked, _ = world.made(trust, 3)
+        world.network.change_validators((world.network.chain.new_key(), True))
+        yield Exhibits(
+            valid=examined(data, trust),
+            stamped=examined(stamped, trust),
+            operator=examined(world.made(operators)[0], operators),
+            handed_over=examined(world.made(trust)[0], trust),
+            undecided=examined(data, trust, late),
+            revoked=examined(revoked, trust),
+            unreadable=examined(altered(data, lambda e: replace(e, document=b"none")), trust),
+            name_only=examined(few, trust),
+            card=examined(small, trust),
+        )
+
+
+def said(made: Part) -> str:
+    return squeezed(repr(made))
+
+
+def values(made: Part) -> dict[str, str]:
+    blocks = [block for section in made.sections for block in section.blocks]
+    rows = [row for block in blocks if isinstance(block, Rows) for row in block.rows]
+    return dict(rows)
+
+
+def commands(made: Part) -> list[str]:
+    blocks = [block for section in made.sections for block in section.blocks]
+    return [line for block in blocks if isinstance(block, Commands) for line in block.lines]
+
+
+@pytest.mark.parametrize("language", BOTH)
+def test_a_report_says_who_what_when_and_why(made: Exhibits, language: Language) -> None:
+    exhibit = made.stamped
+    report, text = exhibit.report, said(part(exhibit, language))
+    facts, subject, stamp = report.facts, report.report.subject, report.timestamp
+    assert facts is not None
+    assert facts.anchor is not None
+    assert subject is not None
+    assert stamp is not None
+    kind = CATALOGUE.kind("resident-id")
+    for expected in (
+        *(kind.names[language], subject.department, kind.label("address", language)),
+        *(str(subject.claims["address"]), str(subject.claims["issuing_authority"])),
+        *(report.report.headline(language), exhibit.package.sha256, exhibit.trust.sha256),
+        *(subject.digest.hex(), report.block.hash.hex(), report.block.state_root.hex()),
+        *(exhibit.file.contracts["anchors"].address.hex(), str(exhibit.file.chain_id)),
+        *(address.hex() for address in report.block.validators),
+        *(report.sentence(code, language) for code in (*report.proves, *report.limits)),
+        *("RFC9162", "RFC9901", "EIP1186", "YellowPaper", "QBFT", "RFC3161", stamp.authority),
+    ):
+        assert squeezed(expected) in text, expected
+    assert report.receipt is not None
+    assert report.receipt.root.hex() in text
+    assert report.proves
+    for step in range(10):
+        assert f"('{step}'," in text
+
+
+def test_every_form_has_both_languages_and_the_digest(made: Exhibits) -> None:
+    page = check_alone(render_html(made.stamped, BOTH))
+    assert page.languages[0] == "zh-CN"
+    assert {"zh-CN", "en"} == {*page.languages}
+    assert "有效" in page.text
+    assert "Valid" in page.text
+    sheets = pages(render_pdf(made.stamped, BOTH))
+    assert all(made.stamped.package.sha256 in sheet for sheet in sheets)
+    assert all(f"{number} / {len(sheets)}" in sheet for number, sheet in enumerate(sheets, 1))
+    whole = squeezed("".join(sheets))
+    subject = made.stamped.report.report.subject
+    assert subject is not None
+    for value in subject.claims.values():
+        assert squeezed(str(value)) in whole
+        assert str(value) in page.text
+    assert {*check_alone(render_html(made.valid, ("en",))).languages} == {"en"}
+
+
+@pytest.mark.parametrize("name", ["revoked", "undecided", "unreadable"])
+def test_what_is_not_valid_never_looks_as_if_it_were(made: Exhibits, name: str) -> None:
+    exhibit: Exhibit = getattr(made, name)
+    warnings = NOT_DECIDED if name == "undecided" else NOT_VALID
+    html = render_html(exhibit, BOTH)
+    page = check_alone(html)
+    assert 'class="stamp"' in html
+    assert '<body class="good"' not in html
+    sheets = pages(render_pdf(exhibit, BOTH))
+    for language in BOTH:
+        made_part = part(exhibit, language)
+        assert warnings[language] in made_part.warning
+        assert made_part.tone != "good"
+        assert page.text.count(made_part.warning) >= 2
+        for sheet in sheets:
+            assert squeezed(made_part.warning) in squeezed(sheet)
+            assert squeezed(made_part.word) in squeezed(sheet)
+    assert (exhibit.report.proves == ()) is (name != "undecided")
+
+
+@pytest.mark.parametrize("name", ["valid", "operator"])
+def test_what_is_valid_has_no_warning(made: Exhibits, name: str) -> None:
+    exhibit: Exhibit = getattr(made, name)
+    html = render_html(exhibit, BOTH)
+    assert 'class="stamp"' not in html
+    assert '<body class="good"' in html
+    whole = squeezed("".join(pages(render_pdf(exhibit, BOTH))))
+    assert not any(squeezed(text) in whole for text in (*NOT_VALID.values(), *NOT_DECIDED.values()))
+
+
+@pytest.mark.parametrize("name", ["stamped", "operator", "handed_over", "undecided", "revoked"])
+def test_nothing_runs_over_the_edge_of_a_page(made: Exhibits, name: str) -> None:
+    assert clear_margins(render_pdf(getattr(made, name), BOTH))
+
+
+def test_one_operators_word_is_called_that(made: Exhibits) -> None:
+    for language in BOTH:
+        caution = part(made.operator, language).caution
+        assert caution
+        assert part(made.valid, language).caution == ""
+        assert caution in check_alone(render_html(made.operator, (language,))).text
+        for sheet in pages(render_pdf(made.operator, BOTH)):
+            assert squeezed(caution) in squeezed(sheet)
+    (operator,) = made.operator.file.operators
+    assert operator.kid in said(part(made.operator, "en"))
+
+
+def test_only_what_is_disclosed_is_told(made: Exhibits) -> None:
+    full, few = made.valid.report.report.subject, made.name_only.report.report.subject
+    assert full is not None
+    assert few is not None
+    assert set(few.claims) == {"name"}
+    outputs = (
+        check_alone(render_html(made.name_only, BOTH)).text,
+        "".join(pages(render_pdf(made.name_only, BOTH))),
+    )
+    for text in outputs:
+        assert few.claims["name"] in text
+        for name in ("id_number", "address", "birth_date", "issuing_authority"):
+            assert squeezed(str(full.claims[name])) not in squeezed(text), name
+        assert "证据包中未披露" in text
+
+
+def test_hostile_claims_names_and_authorities_are_text(made: Exhibits) -> None:
+    report = made.stamped.report
+    subject, stamp = report.report.subject, report.timestamp
+    assert subject is not None
+    assert stamp is not None
+    claims = dict.fromkeys(subject.claims, HOSTILE) | {HOSTILE: HOSTILE}
+    hostile = replace(
+        made.stamped,
+        package=replace(made.stamped.package, name=HOSTILE),
+        trust=replace(made.stamped.trust, name="-" + HOSTILE),
+        report=replace(
+            report,
+            report=replace(
+                report.report, subject=replace(subject, claims=claims, department=HOSTILE)
+            ),
+            timestamp=replace(stamp, authority=HOSTILE),
+        ),
+    )
+    shown = HOSTILE.replace("\u202e", "[U+202E]")
+    page = check_alone(render_html(hostile, BOTH))
+    assert "\u202e" not in page.text
+    assert page.text.count(shown) > 2 * len(claims)
+    whole = squeezed("".join(pages(render_pdf(hostile, BOTH))))
+    assert whole.count(squeezed(shown)) > 2 * len(claims)
+
+
+def test_the_commands_find_what_the_report_says(made: Exhibits, tmp_path: Path) -> None:
+    exhibit = made.stamped
+    found = part(exhibit, "en")
+    named = values(found)
+    (tmp_path / exhibit.package.name).write_bytes(exhibit.package.data)
+    (tmp_path / exhibit.trust.name).write_bytes(exhibit.trust.data)
+    for line in commands(found):
+        if not line.startswith("python3 "):
+            continue
+        command, _, name = line.partition(" > ")
+        ran = subprocess.run(
+            [sys.executable, *shlex.split(command)[1:]],
+            cwd=tmp_path, capture_output=True, check=True,
+        )  # fmt: skip
+        (tmp_path / name).write_bytes(ran.stdout)
+    assert {path.name for path in tmp_path.iterdir()} >= {"document", "proof", "header", "token"}
+    proof = cbor2.loads((tmp_path / "proof").read_bytes())
+    assert proof[1] == (tmp_path / "header").read_bytes()
+    assert proof[5] == (tmp_path / "token").read_bytes()
+    # From the digest to the root.
+    presentation = json.loads((tmp_path / "document").read_bytes())["presentation"]
+    signed = ".".join(presentation.split("~")[0].split(".")[:2]).encode("ascii")
+    digest = hashlib.sha256(signed).hexdigest()
+    assert digest in said(found)
+    assert f"printf 00{digest} | xxd -r -p | sha256sum" in commands(found)
+    node = hashlib.sha256(bytes.fromhex("00" + digest)).hexdigest()
+    assert named["Leaf"] == node
+    levels = sum(name.endswith(": gives") for name in named)
+    for level in range(1, levels + 1):
+        left, right = named[f"Level {level}: left"], named[f"Level {level}: right"]
+        assert node in (left, right)
+        node = hashlib.sha256(bytes.fromhex("01" + left + right)).hexdigest()
+        assert named[f"Level {level}: gives"] == node
+    assert named["Root as computed"] == node
+    assert named["Root as the receipt has it"] == f"{node} (agrees)"
+    # The token is about what the report says.
+    imprint = named["SHA-256 of the block hash"]
+    assert imprint == hashlib.sha256(exhibit.report.block.hash).hexdigest()
+    assert bytes.fromhex(imprint) in (tmp_path / "token").read_bytes()
+
+
+def test_a_cards_path_is_told_as_well(made: Exhibits) -> None:
+    exhibit = made.card
+    assert exhibit.report.verdict is Verdict.VALID
+    assert exhibit.artefact is not None
+    assert exhibit.receipt is not None
+    found = part(exhibit, "en")
+    assert "Sig_structure" in said(found)
+    assert not any(line.startswith("jq ") for line in commands(found))
+    named = values(found)
+    assert named["Root as the receipt has it"] == f"{exhibit.receipt.root.hex()} (agrees)"
+    assert clear_margins(render_pdf(exhibit, BOTH))
+
+
+def test_the_words_of_storage_are_those_of_the_chain(made: Exhibits) -> None:
+    for exhibit in (made.valid, made.operator, made.handed_over):
+        text = said(part(exhibit, "en"))
+        facts = exhibit.report.facts
+        assert facts is not None
+        assert facts.anchor is not None
+        anchor = facts.anchor
+        word = anchor.size << 128 | anchor.block << 64 | anchor.time
+        assert word.to_bytes(32).hex() in text
+        assert facts.key is not None
+        assert text.count(facts.key.x.hex()) == 2
+    assert re.search(r"entry\d+\(frombit\d+,thelowestbeing0\)=0", said(part(made.valid, "en")))
+    assert re.search(r"entry\d+\(frombit\d+,thelowestbeing0\)=1", said(part(made.revoked, "en")))
+
+
+def test_who_sealed_is_told_with_the_seals_and_changes(made: Exhibits) -> None:
+    exhibit = made.handed_over
+    assert exhibit.header is not None
+    text = said(part(exhibit, "en"))
+    pairs = qbft.signed_seals(exhibit.header.encoded)
+    assert len(pairs) >= qbft.quorum(5)
+    for address, seal in pairs:
+        assert f"('0x{address.hex()}','{seal.hex()}')" in text
+    assert qbft.seal_hash(exhibit.header).hex() in text
+    assert "1sincetheblockthatthetrustfilenames" in text
+    assert re.search(r"Fromblock\d+onthevalidatorsareothers", text)
+    assert "Fromblock" not in said(part(made.valid, "en"))
+
+
+def command(*arguments: str) -> Done:
+    return run_command(app, "evidence", "report", *arguments)
+
+
+def test_the_command_writes_what_was_found(made: Exhibits, tmp_path: Path) -> None:
+    for name, code in (("valid", 0), ("operator", 0), ("revoked", 1), ("unreadable", 3)):
+        exhibit: Exhibit = getattr(made, name)
+        file, trust = tmp_path / f"{name}.ecert-evidence", tmp_path / f"{name}.json"
+        file.write_bytes(exhibit.package.data)
+        trust.write_bytes(exhibit.trust.data)
+        for suffix, begins in ((".html", b"<!doctype html>"), (".PDF", b"%PDF-")):
+            output = tmp_path / f"{name}{suffix}"
+            done = command(str(file), "--trust", str(trust), "-o", str(output), "--lang", "en")
+            assert done.code == code, done.err
+            assert exhibit.report.report.headline("en") in done.out
+            assert output.read_bytes().startswith(begins)
+            assert output.stat().st_mode & 0o077 == 0
+    asked = made.undecided.asked
+    assert asked is not None
+    output = tmp_path / "late.html"
+    given = (str(tmp_path / "valid.ecert-evidence"), "--trust", str(tmp_path / "valid.json"))
+    assert command(*given, "-o", str(output), "--at", asked).code == 2
+    assert f"--at {asked}" in check_alone(output.read_text("utf-8")).text
+
+
+def test_what_cannot_be_checked_has_no_report(made: Exhibits, tmp_path: Path) -> None:
+    file, trust = tmp_path / "a.ecert-evidence", tmp_path / "trust.json"
+    file.write_bytes(made.valid.package.data)
+    trust.write_bytes(made.valid.trust.data)
+    broken = tmp_path / "b.ecert-evidence"
+    broken.write_bytes(file.read_bytes()[:-1] + b"\0")
+    pinned = ("--trust", str(trust))
+    for arguments, code, name in (
+        ((str(file), *pinned, "-o", str(tmp_path / "out.docx")), 3, "report_suffix_unknown"),
+        ((str(file), *pinned, "-o", str(tmp_path / "out")), 3, "report_suffix_unknown"),
+        ((str(broken), *pinned, "-o", str(tmp_path / "out.pdf")), 3, "evidence_manifest_differs"),
+        (
+            (str(file), *pinned, "-o", str(tmp_path / "out.pdf"), "--at", "2020-01-01T00:00:00Z"),
+            2,
+            "evidence_of_later",
+        ),
+    ):
+        done = command(*arguments)
+        assert (done.code, done.out) == (code, ""), arguments
+        assert done.err.startswith(name)
+    assert {path.name for path in tmp_path.iterdir()} == {file.name, trust.name, broken.name}
