@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.databases import BACKENDS, NewDatabase, Postgres, sqlite_in
+from tests.network import fault_table
 
 # No test asserts on a time: machines are shared. With CI set the examples are the same each run, so
 # that a red run is the change's own; elsewhere they are new each time.
@@ -44,3 +45,8 @@ def new_database(request: pytest.FixtureRequest) -> NewDatabase:
         return sqlite_in
     server: Postgres = request.getfixturevalue("postgres")
     return lambda _: server.new_database()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """End with what became of documents while networks failed."""
+    fault_table.show(terminalreporter)
