@@ -25,6 +25,7 @@ from registry.chain.answers import (
 )
 from registry.chain.calls import ContractCall
 from registry.chain.errors import ChainRejectedError, rejection
+from registry.chain.gas import gas_limit
 from registry.chain.nonces import NonceStore
 from registry.chain.rpc import Ask, RpcError, RpcPool, byte_string, quantity
 from registry.chain.transactions import (
@@ -86,9 +87,8 @@ class Sender:
         if not gas:  # one node may lag behind, but none holds it possible
             unsure = [refusal for refusal in refusals if isinstance(refusal, UnavailableError)]
             raise (unsure or refusals)[0]
-        needed = sorted(gas)[len(gas) // 2]  # one node of three cannot ask for too much or little
-        # Writing a slot that another transaction frees meanwhile costs up to 20,000 more.
-        return needed + needed // 4 + 25_000
+        # The middle one: one node of three cannot ask for too much or little.
+        return gas_limit(sorted(gas)[len(gas) // 2], call)
 
     def prepare(
         self,

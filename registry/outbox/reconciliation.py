@@ -72,7 +72,7 @@ def reconcile(registry: Registry, sight: Sight, settlement: Settlement) -> int:
     replaced = replaced_blocks(registry, sight, final.number)
     lost = _find_lost(registry, sight, replaced)
     if lost:
-        _log.warning("the chain has lost %d transactions; they are sent again", len(lost))
+        _log.warning("no block holds %d transactions that were sent; sending again", len(lost))
         _reopen(registry, lost)
     if replaced:
         _reopen_adopted(registry, min(replaced), len(lost))

@@ -2,6 +2,7 @@
 
 import os
 import time
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,8 @@ from registry.chain.calls import COUNCIL, Role
 from registry.chain.council import CouncilAccount
 from registry.chain.deploy import Deployment, deploy
 from registry.chain.errors import ChainRejectedError
-from registry.chain.transactions import Mined
+from registry.chain.transactions import Mined, PreparedTx
+from tests.integration.faulty_node import PASS, FaultyNode
 from tests.integration.sender_world import (  # noqa: F401  # fixtures
     DEPARTMENT,
     Connect,
@@ -83,6 +85,37 @@ class TestCalls:
             set_status(Status.VALID)
         world.execute(status.revoke_digest(DEPARTMENT, DEPARTMENT, os.urandom(32)))
         world.execute(status.revoke_root(DEPARTMENT, DEPARTMENT, os.urandom(32)))
+
+    def test_what_is_on_its_way_may_free_what_a_later_call_writes(
+        self, world: World, connect: Connect, faulty: FaultyNode
+    ) -> None:
+        """Estimated while the entries were suspended, paid for when they are valid again."""
+
+        def latest(method: str, params: list[Any]) -> Any:
+            """Not every node estimates on top of what is on its way, as anvil does."""
+            if method != "eth_estimateGas":
+                return PASS
+            return {"result": world.node.call(method, *params, "latest")}
+
+        faulty.fault = latest
+        sender = connect(faulty.url)
+        status, entries = world.deployed.status, range(0, 100 * 128, 128)  # each in its own word
+
+        def change(value: Status) -> PreparedTx:
+            call = status.set_status(DEPARTMENT, DEPARTMENT, 7, entries, value)
+            gas = sender.estimate(world.officer.address, call)
+            tx = sender.prepare(world.officer, call, world.nonces, gas=gas)
+            sender.broadcast(tx)
+            return tx
+
+        world.mined(change(Status.SUSPENDED))
+        world.node.call("evm_setAutomine", False)
+        try:
+            sent = [change(Status.VALID), change(Status.REVOKED)]
+        finally:
+            world.node.call("evm_setAutomine", True)
+            world.node.call("evm_mine")
+        assert [world.mined(tx).error for tx in sent] == [None, None]
 
     @pytest.mark.parametrize(
         ("code", "root", "size"),
