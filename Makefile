@@ -20,10 +20,12 @@ test: setup goquorum  ## everything: lint, types, architecture, contracts, pytes
 	mypy
 	lint-imports
 	hardhat test solidity
-	pytest -n 3 --dist loadfile $(PYTEST_ARGS)
+	pytest -n 3 --dist loadfile --ignore tests/network $(PYTEST_ARGS)
+	$(networks)
 
 network-test: setup goquorum  ## a network of validators, its nodes on hosts of their own (needs root)
-	pytest tests/network $(PYTEST_ARGS)
+	$(networks)
+networks = pytest -n 2 --dist loadfile tests/network $(PYTEST_ARGS)  # after the rest: blocks keep time
 
 GETH := build/goquorum/geth
 goquorum: $(if $(ECERT_GETH)$(filter-out Linux,$(shell uname -s)),,$(GETH))  ## build GoQuorum for tests, \

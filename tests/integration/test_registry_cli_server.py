@@ -35,7 +35,8 @@ def test_a_registry_lives_on_a_server(postgres: Postgres, anvil: Path, tmp_path:
         office.done("approver", "revoke", first, "--reason", "test")
         wait_for(lambda: "revoked" in office.done("clerk", "list", "--department", POLICE))
         file = tmp_path / "one.ecert.json"
-        office.done("clerk", "export", first, "-o", str(file))
+        handed = office.run("clerk", "export", first, "-o", str(file))
+        assert (handed.code, "it is revoked" in handed.err) == (0, True)
         wait_for(lambda: office.verdict(file.read_bytes()) == Verdict.REVOKED)
         printed = office.done(None, "audit", "--chain").splitlines()[1:]
         assert printed == [
