@@ -118,6 +118,11 @@ def _shown(value: object) -> object:
     text = str(value)
     if len(text) > _MAX_DETAIL_CHARS:
         text = text[:_MAX_DETAIL_CHARS] + "…"
+    return printable(text)
+
+
+def printable(text: str) -> str:
+    """Return a stranger's text with what moves, reorders or hides text spelt out."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

@@ -21,7 +21,7 @@ from rfc3161_client import (
 )
 
 from ecert import limits
-from ecert.errors import MalformedError, ProofError
+from ecert.errors import MalformedError, ProofError, printable
 
 REQUEST_TYPE = "application/timestamp-query"
 RESPONSE_TYPE = "application/timestamp-reply"
@@ -102,9 +102,10 @@ def verify_timestamp(token: bytes, block_hash: bytes, authorities: Sequence[byte
         raise MalformedError("field_malformed", where="trust", field=where) from error
     try:
         VerifierBuilder(roots=roots).build().verify(answer, hashlib.sha256(block_hash).digest())
+        authority = _signer(answer)
     except (VerificationError, ValueError, UnsupportedAlgorithm) as error:
         raise ProofError("timestamp_invalid", reason=_reason(error)) from error
-    return Timestamp(int(answer.tst_info.gen_time.timestamp()), _signer(answer))
+    return Timestamp(int(answer.tst_info.gen_time.timestamp()), authority)
 
 
 def _reason(error: Exception) -> str:
@@ -127,10 +128,14 @@ def _decode(token: bytes) -> TimeStampResponse:
 
 
 def _signer(answer: TimeStampResponse) -> str:
-    """Return the subject of the certificate that signed, which came with the answer."""
+    """Return the subject of the certificate that signed, which came with the answer.
+
+    No signature covers which certificates come along: whoever passes a token on can add one of the
+    same issuer and serial number that nobody issued, with a name of his own.
+    """
     signers = {(info.issuer, info.serial_number) for info in answer.signed_data.signer_infos}
-    for der in answer.signed_data.certificates:
-        found = x509.load_der_x509_certificate(der)
-        if (found.issuer, found.serial_number) in signers:
-            return found.subject.rfc4514_string()
-    raise ProofError("timestamp_invalid", reason="signer's certificate absent")
+    certificates = [x509.load_der_x509_certificate(der) for der in answer.signed_data.certificates]
+    found = [one for one in certificates if (one.issuer, one.serial_number) in signers]
+    if len(found) != 1:
+        raise ProofError("timestamp_invalid", reason="signer's certificate not one")
+    return printable(found[0].subject.rfc4514_string())

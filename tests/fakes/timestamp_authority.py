@@ -26,11 +26,13 @@ class Authority:
     Attributes:
         clock: The time it gives.
         valid: Until when its certificate is valid.
+        name: What its certificate calls it.
         answered: Requests that it has answered.
     """
 
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     valid: timedelta = timedelta(days=365)
+    name: str = "Timestamps of a test"
     answered: int = 0
     lies: dict[str, Any] = field(default_factory=dict)
 
@@ -39,8 +41,9 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self.root = _certificate("Root of a test", self._root_key, "Root of a test", self._root_key)
         self._certificate = _certificate(
-            "Timestamps of a test", self._key, "Root of a test", self._root_key, valid=self.valid
+            self.name, self._key, "Root of a test", self._root_key, valid=self.valid
         )
+        self._namesakes: list[asn1.Certificate] = []
 
     @property
     def root_der(self) -> bytes:
@@ -49,6 +52,39 @@ class Authority:
     def token(self, message: bytes) -> bytes:
         """Return the answer to a request without a nonce."""
         return self._answer(hashlib.sha256(message).digest(), None)
+
+    def with_namesake(self, subject: str, padding: int) -> Callable[[bytes], bytes]:
+        """Return what makes tokens with a self-made certificate of the same issuer and number.
+
+        Args:
+            subject: Whom it names.
+            padding: How many names more: sets are sorted by their members' encodings.
+        """
+        key = ec.generate_private_key(ec.SECP256R1())
+        names = [x509.DNSName(f"n{number}.example") for number in range(padding + 1)]
+        stamping = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
+        made = (
+            x509.CertificateBuilder()
+            .subject_name(_name(subject))
+            .issuer_name(self._certificate.issuer)
+            .public_key(key.public_key())
+            .serial_number(self._certificate.serial_number)
+            .not_valid_before(datetime.now(UTC) - timedelta(days=1))
+            .not_valid_after(datetime.now(UTC) + timedelta(days=1))
+            .add_extension(stamping, critical=True)
+            .add_extension(x509.SubjectAlternativeName(names), critical=False)
+            .sign(key, hashes.SHA256())
+        )
+        der = made.public_bytes(serialization.Encoding.DER)
+
+        def token(message: bytes) -> bytes:
+            self._namesakes = [asn1.Certificate.load(der)]
+            try:
+                return self.token(message)
+            finally:
+                self._namesakes = []
+
+        return token
 
     def answer(self, request: bytes) -> bytes:
         asked = tsp.TimeStampReq.load(request)
@@ -99,7 +135,7 @@ class Authority:
                     "content_type": "tst_info",
                     "content": core.ParsableOctetString(content),
                 },
-                "certificates": [certificate],
+                "certificates": [certificate, *self._namesakes],
                 "signer_infos": [
                     {
                         "version": "v1",

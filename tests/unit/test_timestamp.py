@@ -7,7 +7,11 @@ import pytest
 from ecert import limits
 from ecert.errors import EcertError, MalformedError, ProofError
 from ecert.evidence.timestamp import check_answer, request_for, verify_timestamp
+from registry.evidence import authority as authority_module
+from registry.evidence.authority import TimestampAuthority
+from tests.fakes.raw_server import http, raw_server
 from tests.fakes.timestamp_authority import Authority
+from tests.fakes.world import World
 
 BLOCK = b"\x11" * 32
 
@@ -48,6 +52,38 @@ def test_what_is_not_this_authoritys_word_on_this_block(authority: Authority) ->
         with pytest.raises(ProofError):
             check_answer(authority.answer(request.data), *asked)
     refused(token, [Authority().root_der], "unable to get local issuer certificate")
+
+
+@pytest.mark.parametrize("padding", [0, 60], ids=["sorts before", "sorts after"])
+def test_nobody_adds_a_certificate_that_names_another_authority(
+    authority: Authority, padding: int
+) -> None:
+    """The certificates are not signed: one of the same issuer and number may be anybody's."""
+    for _ in range(8):  # the library has them in no certain order
+        token = authority.with_namesake("Observatory\x1b[2J", padding)
+        with pytest.raises(ProofError) as caught:
+            verify_timestamp(token(BLOCK), BLOCK, [authority.root_der])
+        assert caught.value.code == "timestamp_invalid"
+
+
+def test_an_authoritys_name_moves_no_cursor() -> None:
+    named = Authority(name="Time\x1b[2J of\nnobody")
+    found = verify_timestamp(named.token(BLOCK), BLOCK, [named.root_der])
+    assert found.authority == "CN=Time\\x1b[2J of\\nnobody"
+
+
+def test_an_authority_that_failed_is_left_alone_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = World().trust_file()
+    with raw_server(http(b"", status="500 Broken")) as server:
+        asked = TimestampAuthority(f"{server.url}/tsa")
+        assert [asked.token(bytes([n]) * 32, file) for n in range(3)] == [None] * 3
+        assert len(server.requests) == 1
+        monkeypatch.setattr(authority_module, "PAUSE_SECONDS", 0.0)
+        again = TimestampAuthority(f"{server.url}/tsa")
+        assert [again.token(bytes([n]) * 32, file) for n in range(3)] == [None] * 3
+        assert len(server.requests) == 4
 
 
 @pytest.mark.parametrize("data", [b"", b"abc", b"\x30\x03\x02\x01\x00", b"\x30\x80"])
