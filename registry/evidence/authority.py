@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections import OrderedDict
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -21,6 +22,9 @@ from ecert.trust import TrustFile
 _log = logging.getLogger(__name__)
 
 SECONDS = 5.0
+PAUSE_SECONDS = 10.0
+"""How long an authority that failed is left alone: who asks for proofs does not wait for it again
+and again, and those who wait already are not kept one after the other."""
 KEPT = 64
 """Tokens that are remembered: who asks about the same block is given the same one."""
 
@@ -51,6 +55,7 @@ class TimestampAuthority:
         )
         self._kept: OrderedDict[bytes, bytes] = OrderedDict()
         self._mutex = threading.Lock()
+        self._asked_again = float("-inf")
 
     def token(self, block_hash: bytes, file: TrustFile) -> bytes | None:
         """Return a token over a block's hash that the trust file's authorities vouch for.
@@ -61,9 +66,12 @@ class TimestampAuthority:
             found = self._kept.get(block_hash)
             if found is not None:
                 return found
+            if time.monotonic() < self._asked_again:
+                return None
             try:
                 token = self._ask(block_hash, file)
             except EcertError as error:
+                self._asked_again = time.monotonic() + PAUSE_SECONDS
                 _log.warning("no timestamp for a block: %s", error)
                 return None
             self._kept[block_hash] = token

@@ -4,7 +4,7 @@ import threading
 from datetime import UTC, datetime
 
 from ecert.chain.node import Nodes
-from ecert.chain.state_proof import gather
+from ecert.chain.state_proof import Gatherer
 from ecert.client.home import read_file
 from ecert.errors import MalformedError, UnavailableError
 from ecert.evidence import ChainProof
@@ -32,6 +32,7 @@ class Prover:
         self._authority = None if url is None else TimestampAuthority(url)
         self._mutex = threading.Lock()
         self._trust: TrustStore | None = None
+        self._gatherers: dict[tuple[bytes, str], Gatherer] = {}
 
     def trust(self) -> TrustStore:
         """Return the trust file that this registry serves.
@@ -61,13 +62,25 @@ class Prover:
             UnavailableError: No node gives a proof.
         """
         trust = self.trust()
-        settings = self._registry.settings
-        nodes = Nodes(settings.nodes or [endpoint(settings.directory / CHAIN)])
-        state = gather(nodes, trust, query, fetch_checkpoint=self._checkpoint)
+        state = self._gatherer(trust).gather(query).proof
         if self._authority is None:
             return ChainProof(state, None)
         block = state.block.verify(trust)
         return ChainProof(state, self._authority.token(block.hash, trust.file))
+
+    def _gatherer(self, trust: TrustStore) -> Gatherer:
+        """Return what gathers proofs, the same one while trust file and nodes are the same.
+
+        It remembers how the validators changed. To find that anew may take thousands of headers,
+        and anybody may ask for proofs.
+        """
+        settings = self._registry.settings
+        urls = settings.nodes or [endpoint(settings.directory / CHAIN)]
+        name = (trust.data, " ".join(urls))
+        with self._mutex:
+            if name not in self._gatherers:
+                self._gatherers = {name: Gatherer(Nodes(urls), trust, self._checkpoint)}
+            return self._gatherers[name]
 
     def _checkpoint(self) -> bytes:
         with self._registry.reading() as services:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from copy import copy
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -202,6 +203,16 @@ def test_a_registry_asks_for_a_timestamp_once_for_each_block(
     assert (report.verdict, report.stamped, report.timestamp) == (Verdict.VALID, True, None)
     assert "evidence_time_operator" in report.limits
     assert "not checked" in render_evidence(report, ("en",), CATALOGUE)
+
+
+def test_what_was_learnt_of_the_chain_is_kept_between_proofs(working: ApiWorld) -> None:
+    """To follow the validators anew for everybody who asks may take thousands of headers."""
+    prover = Prover(working.registry)
+    kept = prover._gatherer(prover.trust())
+    assert prover._gatherer(prover.trust()) is kept
+    other = copy(prover.trust())
+    other.data += b" "
+    assert prover._gatherer(other) is not kept
 
 
 LIES = {
