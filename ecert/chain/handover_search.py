@@ -5,6 +5,7 @@ over the lists of validators in the headers, the votes for it by reading headers
 there, within their epoch.
 """
 
+import time
 from collections.abc import Iterator
 
 from ecert import limits
@@ -16,10 +17,13 @@ from ecert.errors import ProofError, UnavailableError
 
 BATCH = 100
 """Headers asked for at once."""
+SEARCH_SECONDS = 120.0
+"""How long one search takes at most. A header that nobody sealed begins one, so that a node that
+lies and drips could otherwise keep its client for as many calls as there are headers to ask for."""
 
 
 class Headers:
-    """Headers of a chain, each asked for once, and not more than a bound of them.
+    """Headers of a chain, each asked for once, not more than a bound of them nor for longer.
 
     Args:
         nodes: The chain's nodes.
@@ -28,13 +32,14 @@ class Headers:
     def __init__(self, nodes: Nodes) -> None:
         self._nodes = nodes
         self._left = limits.MAX_SCANNED_HEADERS
+        self._until = time.monotonic() + SEARCH_SECONDS
         self._known: dict[int, BlockHeader] = {}
 
     def one(self, block: int) -> BlockHeader:
         """Return a header.
 
         Raises:
-            UnavailableError: ``handover_not_found`` over the bound; a node's failure.
+            UnavailableError: ``handover_not_found`` over a bound; a node's failure.
         """
         if block not in self._known:
             self._read([block])
@@ -54,7 +59,7 @@ class Headers:
 
     def _read(self, blocks: list[int]) -> None:
         self._left -= len(blocks)
-        if self._left < 0:
+        if self._left < 0 or time.monotonic() >= self._until:
             raise _not_found(min(blocks))
         if blocks:
             found = self._nodes.block_headers(blocks)

@@ -177,6 +177,17 @@ def test_votes_are_looked_for_far_back(
     assert error.value.code == "handover_not_found"
 
 
+def test_a_search_ends_in_time(
+    chain: QbftChain, node: FakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A header that nobody sealed begins a search: the node that made it up may drip."""
+    monkeypatch.setattr(handover_search, "SEARCH_SECONDS", 0.0)
+    with pytest.raises(UnavailableError) as error:
+        prove(node, trust_in(chain))
+    assert error.value.code == "handover_not_found"
+    assert prove(node, trust_in(chain, chain.height)).handovers == ()
+
+
 @pytest.mark.parametrize("engine", ["quorum", "besu"])
 def test_epochs_of_either_engine(engine: str) -> None:
     chain = QbftChain(epoch=5, counts_epoch_blocks=engine == "quorum")
