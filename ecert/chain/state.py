@@ -27,7 +27,7 @@ from ecert.chain.records import (
 )
 from ecert.errors import MalformedError
 from ecert.facts import Anchor
-from ecert.fields import hex_text
+from ecert.fields import MAX_TIME, hex_text
 from ecert.status import ENTRIES_PER_WORD, Status, entry_of
 
 
@@ -116,6 +116,8 @@ def _fold_departments(tables: Tables, event: Any, log: Log) -> None:
 def _fold_anchors(tables: Tables, event: Any, log: Log) -> None:
     match event:
         case events.Anchored(department, root, size, time):
+            if time > MAX_TIME:  # no chain's clock
+                raise _impossible(log)
             _once(tables.anchors, (department, root), Anchor(time, log.block, size), log)
 
 

@@ -280,6 +280,7 @@ def test_refuses_what_is_not_the_events_form(state: ChainState, log: Writer) -> 
         ("departments", "SuspensionLifted", (CITY, TOP)),
         ("departments", "Moved", (b"NOBODY".ljust(20, b"\0"), TOP, CITY, TOP)),
         ("departments", "Merged", (b"NOBODY".ljust(20, b"\0"), CITY, TOP)),
+        ("anchors", "Anchored", (CITY, KEY, 64, 1 << 63)),  # more than SQLite can keep
         ("statuses", "StatusChanged", (CITY, 1, [1], 3, TOP)),
         ("statuses", "StatusChanged", (CITY, 1, [1 << 20], 1, TOP)),
     ],
