@@ -22,6 +22,10 @@ HEAVY_AT_ONCE = 2
 LOOKUPS_AT_ONCE = 2
 """Receipts looked up by prefix at the same time: each reads a thousand batches, some 40 MB."""
 
+PAGES_AT_ONCE = 8
+"""Requests about the chain that pages make, at the same time: while nodes hang, they would hold all
+threads, and nothing else would be answered."""
+
 PROOFS_AT_ONCE = 4
 """Proofs gathered at the same time: each asks a node twice, and perhaps an authority once."""
 
@@ -43,6 +47,7 @@ class Edge:
         self.heavy = anyio.CapacityLimiter(HEAVY_AT_ONCE)
         self.prover = Prover(registry)
         self.explorer = Explorer(registry)
+        self.pages = anyio.CapacityLimiter(PAGES_AT_ONCE)
         self.proofs = anyio.CapacityLimiter(PROOFS_AT_ONCE)
         self.lookups = anyio.CapacityLimiter(LOOKUPS_AT_ONCE)
 

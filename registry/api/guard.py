@@ -5,6 +5,7 @@ and look at the credential afterwards.
 """
 
 from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, HTTPException, Request, Response, Security
@@ -82,20 +83,33 @@ class PublicRoute(APIRoute):
         handler = super().get_route_handler()
         cost: float = getattr(self.endpoint, "rate_cost", 1)
         limit: str = getattr(self.endpoint, "rate_limit", "public")
+        at_once: str | None = getattr(self.endpoint, "at_once", None)
 
         async def guarded(request: Request) -> Response:
-            getattr(edge_of(request).rates, limit).take(_client(request), cost)
-            return await handler(StrictRequest(request.scope, request.receive))
+            edge = edge_of(request)
+            getattr(edge.rates, limit).take(_client(request), cost)
+            async with nullcontext() if at_once is None else getattr(edge, at_once):
+                return await handler(StrictRequest(request.scope, request.receive))
 
         return guarded
 
 
-def rated(*, limit: str = "public", cost: float = 1) -> Callable[[Endpoint], Endpoint]:
-    """Say by which limit of ``Rates`` a public route is bound, and how much a request counts."""
+def rated(
+    *, limit: str = "public", cost: float = 1, at_once: str | None = None
+) -> Callable[[Endpoint], Endpoint]:
+    """Say how often a public route may be asked.
+
+    Args:
+        limit: By which limit of ``Rates`` it is bound.
+        cost: How much a request counts.
+        at_once: Which limiter of ``Edge`` bounds how many are served at the same time. Those that
+            wait hold no thread.
+    """
 
     def mark(endpoint: Endpoint) -> Endpoint:
         endpoint.rate_limit = limit  # type: ignore[attr-defined]
         endpoint.rate_cost = cost  # type: ignore[attr-defined]
+        endpoint.at_once = at_once  # type: ignore[attr-defined]
         return endpoint
 
     return mark

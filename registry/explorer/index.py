@@ -22,7 +22,9 @@ from ecert.facts import Anchor
 from ecert.fields import hex_text
 
 LOOK_SECONDS = 2.0
-"""How long the index is taken to be up to date."""
+"""How long the index is taken to be up to date, or not to be had."""
+WAIT_SECONDS = 5.0
+"""How long a request waits while another one brings it forward: nodes may be slow."""
 WORK_SECONDS = 5.0
 """How long one request works at bringing it forward; the next one goes on."""
 DAYS = 366
@@ -115,6 +117,7 @@ class ChainIndex:
         self._clock = clock
         self._mutex = threading.Lock()
         self._looked_at = float("-inf")
+        self._failure: UnavailableError | None = None
         self._begin()
 
     @contextmanager
@@ -122,15 +125,18 @@ class ChainIndex:
         """Give the index, brought forward to the newest final block, for as long as it is read.
 
         Raises:
-            UnavailableError: ``chain_index_behind`` while it is being made;
+            UnavailableError: ``chain_index_behind`` while it is being made or brought forward;
                 ``chain_index_differs``, ``chain_index_replaced``, ``chain_index_broken``, after
                 which it is made anew; what the nodes fail with.
         """
-        with self._mutex:
-            if self._clock() >= self._looked_at + LOOK_SECONDS:
-                self._follow()
-                self._looked_at = self._clock()
+        if not self._mutex.acquire(timeout=WAIT_SECONDS):  # another one waits for the nodes
+            final, _ = self._final()
+            raise UnavailableError("chain_index_behind", block=self._done, final=final)
+        try:
+            self._look()
             yield self
+        finally:
+            self._mutex.release()
 
     @property
     def block(self) -> Header:
@@ -210,6 +216,20 @@ class ChainIndex:
         self._state = ChainState(self._contracts.chain_id, self._contracts.addresses, tables=tables)
         self._block: Header | None = None
         self._done = self._contracts.first
+
+    def _look(self) -> None:
+        """Bring it forward if it is time to; what the nodes failed with a moment ago stands."""
+        if self._clock() >= self._looked_at + LOOK_SECONDS:
+            self._failure = None
+            try:
+                self._follow()
+            except UnavailableError as error:
+                if error.code != "chain_index_behind":  # which the next one goes on with
+                    self._failure, self._looked_at = error, self._clock()
+                raise
+            self._looked_at = self._clock()
+        if self._failure is not None:
+            raise UnavailableError(self._failure.code, **self._failure.details)
 
     def _follow(self) -> None:
         try:

@@ -1,6 +1,8 @@
 """The chain API for pages: what it says is what the contracts hold, whoever asks in which pages."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import httpx
@@ -12,8 +14,11 @@ from ecert.chain.blocks import Header
 from ecert.chain.node import Nodes
 from ecert.errors import UnavailableError
 from networks.embedded import EmbeddedChain
+from registry.api.edge import PAGES_AT_ONCE
+from registry.explorer import index as index_module
 from registry.explorer.index import ChainIndex, Contracts
 from registry.explorer.service import Explorer
+from tests.fakes.raw_server import raw_server
 from tests.integration.chain_world import COUNCIL, NO_ACTOR, ChainWorld, department
 from tests.integration.proven_world import ADMIN, BUREAU, CITY, KIND, STATION, proven_world
 
@@ -104,6 +109,34 @@ def test_the_chain_may_be_away(api: ApiWorld) -> None:
     with pytest.raises(UnavailableError) as caught, gone.index.current():
         pass
     assert caught.value.code == "rpc_unreachable"
+
+
+def test_pages_leave_threads_to_others_while_nodes_hang(
+    api: ApiWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enough, over = threading.Semaphore(0), threading.Event()
+
+    def hang(_: bytes) -> Iterator[bytes]:
+        enough.release()
+        over.wait(60)
+        yield b""
+
+    def ask(_: int) -> str:
+        with api.client() as client:
+            return problem(client.get("/v1/chain/blocks"))
+
+    with raw_server(hang) as node, ThreadPoolExecutor(3 * PAGES_AT_ONCE) as pages:
+        monkeypatch.setattr(Explorer, "nodes", lambda _: Nodes([node.url]))
+        try:
+            asked = pages.map(ask, range(3 * PAGES_AT_ONCE))
+            for _ in range(PAGES_AT_ONCE):
+                assert enough.acquire(timeout=60)
+            with api.client() as other:
+                assert other.get("/v1/kinds").status_code == 200
+            assert len(node.requests) == PAGES_AT_ONCE
+        finally:
+            over.set()
+        assert set(asked) <= {"rpc_unreachable", "asked_too_often"}
 
 
 class Followed:
@@ -198,6 +231,36 @@ def test_work_is_done_in_pieces(followed: Followed, monkeypatch: pytest.MonkeyPa
         behind += 1
     assert behind > 2
     assert pieces.index.departments == whole.departments
+
+
+def test_nobody_waits_long_for_another_ones_look(
+    followed: Followed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_module, "WAIT_SECONDS", 0.01)
+    followed.look()
+    with followed.index.current(), pytest.raises(UnavailableError) as caught:
+        followed.look()
+    assert caught.value.code == "chain_index_behind"
+    followed.look()
+
+
+def test_nodes_that_failed_are_left_alone_for_a_moment(followed: Followed) -> None:
+    asked = []
+
+    def nodes() -> Nodes:
+        asked.append(1)
+        return Nodes(["http://127.0.0.1:9"])
+
+    followed.look()
+    followed.now += 10
+    right, followed.index._nodes = followed.index._nodes, nodes
+    for _ in range(3):
+        with pytest.raises(UnavailableError) as caught, followed.index.current():
+            pass
+        assert caught.value.code == "rpc_unreachable"
+    assert len(asked) == 1
+    followed.index._nodes = right
+    followed.look()
 
 
 def test_a_suspension_shows(followed: Followed) -> None:

@@ -52,7 +52,7 @@ routers = (router,)
 
 
 @router.get("/chain")
-@rated(cost=5)
+@rated(cost=5, at_once="pages")
 def chain(edge: AnEdge) -> ChainAnswer:
     """Return what chain this is, and how it fares."""
     deployment = edge.explorer.deployment()
@@ -84,7 +84,7 @@ def chain(edge: AnEdge) -> ChainAnswer:
 
 
 @router.get("/chain/blocks")
-@rated(cost=5)
+@rated(cost=5, at_once="pages")
 def blocks(edge: AnEdge, before: Before = None, limit: Blocks = 20) -> BlockPage:
     """List blocks, newest first."""
     newest = edge.explorer.final().number
@@ -96,7 +96,7 @@ def blocks(edge: AnEdge, before: Before = None, limit: Blocks = 20) -> BlockPage
 
 
 @router.get("/chain/validators")
-@rated(cost=10)
+@rated(cost=10, at_once="pages")
 def validators(edge: AnEdge, blocks: Blocks = MAX_BLOCKS) -> ValidatorList:
     """List the validators with what they did in the last blocks."""
     newest = edge.explorer.final().number
@@ -112,7 +112,7 @@ def validators(edge: AnEdge, blocks: Blocks = MAX_BLOCKS) -> ValidatorList:
 
 
 @router.get("/chain/departments")
-@rated(cost=5)
+@rated(cost=5, at_once="pages")
 def departments(
     edge: AnEdge,
     after: Annotated[
@@ -134,7 +134,7 @@ def departments(
 
 
 @router.get("/chain/departments/{code}")
-@rated(cost=5)
+@rated(cost=5, at_once="pages")
 def department(edge: AnEdge, code: CodePath) -> DepartmentHistory:
     """Return a department with its histories."""
     wanted = department_bytes(code)
@@ -158,7 +158,7 @@ def department(edge: AnEdge, code: CodePath) -> DepartmentHistory:
 
 
 @router.get("/chain/anchors")
-@rated(cost=5)
+@rated(cost=5, at_once="pages")
 def anchors(
     edge: AnEdge, department: Code = None, before: Before = None, limit: Rows = 50
 ) -> AnchorPage:
@@ -172,7 +172,7 @@ def anchors(
 
 
 @router.get("/chain/anchors/{department}/{root}")
-@rated(cost=5)
+@rated(cost=5, at_once="pages")
 def anchor(
     edge: AnEdge, department: CodePath, root: Annotated[str, Path(pattern=HASH_PATTERN)]
 ) -> AnchorOnChain:
@@ -185,7 +185,7 @@ def anchor(
 
 
 @router.get("/chain/days")
-@rated(cost=5)
+@rated(cost=5, at_once="pages")
 def days(
     edge: AnEdge,
     department: Code = None,
