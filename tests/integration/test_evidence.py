@@ -90,6 +90,15 @@ def test_it_does_not_answer_for_what_came_before(world: EvidenceWorld) -> None:
     refused(data, world, "evidence_from_the_future", now=earlier)
 
 
+def test_clocks_at_the_end_of_all_years(world: EvidenceWorld) -> None:
+    trust = world.trust()
+    data, _ = world.made(trust)
+    last, first = datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)
+    assert check(data, trust, now=last).verdict is Verdict.VALID
+    refused(data, world, "evidence_from_the_future", now=first)
+    refused(data, world, "evidence_of_later", at=first)
+
+
 def test_a_trust_file_that_expired_since_takes_nothing_away(world: EvidenceWorld) -> None:
     trust = world.trust()
     data, report = world.made(trust)
