@@ -21,7 +21,6 @@ _WORDS: dict[str, dict[Language, str]] = {
         "en": "there is a token, not checked: the trust file names no authority",
     },
     "package": {"zh": "证据包", "en": "Package"},
-    "trust": {"zh": "信任文件版本", "en": "Trust file version"},
     "proves": {"zh": "证明了", "en": "It proves"},
     "limits": {"zh": "限度", "en": "Its limits"},
 }
@@ -54,7 +53,6 @@ def _lines(report: EvidenceReport, languages: Sequence[Language]) -> Iterator[st
     elif report.stamped:
         yield from (f"  {_WORDS['unchecked'][language]}" for language in languages)
     yield f"  {_word('package', languages)}: {report.size} bytes, SHA-256 {report.digest.hex()}"
-    yield f"  {_word('trust', languages)}: {report.trust_version}"
     for title, codes in (("proves", report.proves), ("limits", report.limits)):
         if codes:
             yield f"  {_word(title, languages)}:"
