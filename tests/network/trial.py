@@ -123,6 +123,9 @@ def trial(office: Office, network: Network, item: pytest.Item, fault: str) -> It
         load.stop()
     until(found.settled)
     seconds = time.monotonic() - found.healed
+    # Nodes that lost each other may take half a minute until they connect again: until then the
+    # next fault would not be the only one.
+    until(lambda: all(node.peers() == len(network.nodes) - 1 for node in network.nodes))
     network.wait_for_blocks(network.nodes, more=2)
     after = office.audit()
     row = Row(
