@@ -223,7 +223,7 @@ def test_one_operators_word_is_called_that(made: Exhibits) -> None:
         for sheet in pages(render_pdf(made.operator, BOTH)):
             assert squeezed(caution) in squeezed(sheet)
     (operator,) = made.operator.file.operators
-    assert operator.kid in said(part(made.operator, "en"))
+    assert squeezed(operator.kid) in said(part(made.operator, "en"))
 
 
 def test_only_what_is_disclosed_is_told(made: Exhibits) -> None:
