@@ -132,7 +132,8 @@ def test_errors_of_the_check(kept: tuple[Path, str], trust: Path, tmp_path: Path
     assert wallet(home, "evidence", entry, "-o", str(file)).code == 0
     pinned = ("--trust", str(trust))
     broken = tmp_path / "b.ecert-evidence"
-    broken.write_bytes(file.read_bytes()[:-1] + b"\0")
+    data = file.read_bytes()
+    broken.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     for arguments, code, name in (
         ((str(broken), *pinned), 3, "evidence_manifest_differs"),
         ((str(tmp_path / "none"), *pinned), 3, "file_unreadable"),
