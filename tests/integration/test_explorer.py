@@ -78,6 +78,8 @@ def test_departments_and_their_histories(public: httpx.Client) -> None:
 def test_anchors_and_days(public: httpx.Client) -> None:
     page = public.get("/v1/chain/anchors", params={"department": DEPARTMENT}).json()
     newest = page["anchors"][0]
+    every = {"department": DEPARTMENT, "limit": len(page["anchors"])}
+    assert public.get("/v1/chain/anchors", params=every).json()["next"] is None
     again = public.get(f"/v1/chain/anchors/{DEPARTMENT}/{newest['root']}").json()
     assert again == newest
     assert public.get("/v1/chain/anchors", params={"department": OTHER}).json()["anchors"] == []

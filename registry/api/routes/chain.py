@@ -165,10 +165,12 @@ def anchors(
     """List anchored roots, newest first."""
     of = None if department is None else department_bytes(department)
     with edge.explorer.index.current() as index:
-        found = index.anchors(department=of, before=before, limit=limit)
+        found = index.anchors(department=of, before=before, limit=limit + 1)
         block = index.block.number
-    more = found[-1].sequence if len(found) == limit else None
-    return AnchorPage(block=block, anchors=[AnchorOnChain.of(row) for row in found], next=more)
+    rows = [AnchorOnChain.of(row) for row in found[:limit]]
+    return AnchorPage(
+        block=block, anchors=rows, next=rows[-1].sequence if len(found) > limit else None
+    )
 
 
 @router.get("/chain/anchors/{department}/{root}")
