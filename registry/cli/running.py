@@ -8,13 +8,14 @@ from contextlib import ExitStack, suppress
 
 from ecert.chain.node import Nodes
 from ecert.trust import Engine
-from networks.embedded import EmbeddedChain, endpoint
+from networks.embedded import EmbeddedChain
 from registry.application import Registry
 from registry.chain.engines import engine_of
 from registry.chain.rpc import RpcPool
 from registry.chain.sender import Sender
 from registry.cli.session import CHAIN
 from registry.errors import SettingsError
+from registry.nodes import node_urls
 from registry.outbox.seals import Base, genesis_base, newest_base, seals_of
 from registry.outbox.sight import EmbeddedSettlement, NetworkSettlement, Settlement, Sight
 from registry.outbox.worker import Worker, network_of, sight_of
@@ -139,7 +140,7 @@ def nodes_of(settings: Settings) -> Nodes:
     Raises:
         UnavailableError: ``chain_not_started``.
     """
-    return Nodes(settings.nodes or [endpoint(settings.directory / CHAIN)])
+    return Nodes(node_urls(settings))
 
 
 def _worker(registry: Registry, stack: ExitStack) -> Worker:

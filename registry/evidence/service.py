@@ -11,12 +11,10 @@ from ecert.evidence import ChainProof
 from ecert.facts import Query
 from ecert.limits import MAX_TRUST_FILE_BYTES
 from ecert.trust import TrustStore
-from networks.embedded import endpoint
 from registry.application import Registry
 from registry.evidence.authority import TimestampAuthority
-
-CHAIN, TRUST_FILE = "chain", "trust.json"
-"""The embedded chain's folder and the trust file, within the registry's directory."""
+from registry.nodes import node_urls
+from registry.trust.publishing import TRUST_FILE
 
 
 class Prover:
@@ -74,8 +72,7 @@ class Prover:
         It remembers how the validators changed. To find that anew may take thousands of headers,
         and anybody may ask for proofs.
         """
-        settings = self._registry.settings
-        urls = settings.nodes or [endpoint(settings.directory / CHAIN)]
+        urls = node_urls(self._registry.settings)
         name = (trust.data, " ".join(urls))
         with self._mutex:
             if name not in self._gatherers:

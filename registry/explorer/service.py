@@ -1,20 +1,12 @@
 """What the routes for pages ask: the chain's nodes, its newest final block, the index."""
 
 from ecert.chain.node import Nodes
+from ecert.chain.stored import SOLIDITY_NAMES
 from ecert.errors import UnavailableError
-from networks.embedded import endpoint
 from registry.application import Registry
 from registry.explorer.index import ChainIndex, Contracts
+from registry.nodes import node_urls
 from registry.outbox.models import ChainCheckpoint, ChainDeployment
-
-CHAIN = "chain"
-"""The embedded chain's folder within the registry's directory."""
-
-_NAMES = {
-    "departments": "DepartmentRegistry",
-    "anchors": "AnchorRegistry",
-    "statuses": "StatusRegistry",
-}
 
 
 class Explorer:
@@ -29,7 +21,7 @@ class Explorer:
         made = registry.context.contracts.deployment
         addresses = {
             name: bytes.fromhex(made.contracts[contract].address[2:])
-            for name, contract in _NAMES.items()
+            for name, contract in SOLIDITY_NAMES.items()
         }
         contracts = Contracts(made.chain_id, addresses, made.first_block)
         self.index = ChainIndex(contracts, self.nodes, self._newest)
@@ -40,8 +32,7 @@ class Explorer:
         Raises:
             UnavailableError: ``chain_not_started``.
         """
-        settings = self._registry.settings
-        return Nodes(settings.nodes or [endpoint(settings.directory / CHAIN)])
+        return Nodes(node_urls(self._registry.settings))
 
     def final(self) -> ChainCheckpoint:
         """Return the newest final block.
