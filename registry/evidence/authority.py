@@ -40,7 +40,7 @@ class TimestampAuthority:
         parts = urlsplit(url)
         assert parts.hostname is not None  # the settings checked it
         self._origin = f"{parts.scheme}://{parts.netloc}"
-        self._target = parts.path or "/"
+        self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._endpoint = Endpoint(
             parts.hostname,
             parts.port,
