@@ -55,7 +55,8 @@ class Checker:
         """Return a report for each document that ``data`` holds, at least one.
 
         Args:
-            data: A document file, an SD-JWT, a card, a look-up URL, a PDF, or a picture.
+            data: A document file, an SD-JWT, a card, a look-up URL, a PDF, an evidence package,
+                or a picture.
             now: The time, aware.
             expect: What was asked of the holder.
 

@@ -93,7 +93,7 @@ def check(
     ] = False,
     lang: Annotated[Shown, typer.Option(help="Languages to print. 输出语言。")] = Shown.BOTH,
 ) -> None:
-    """Check a document file, SD-JWT, card, QR code picture or PDF. 核验。
+    """Check a document file, SD-JWT, card, QR code picture, PDF or evidence package. 核验。
 
     Exit code: 0 valid, 1 not valid, 2 cannot be decided now, 3 unreadable, 64 wrong usage.
     """

@@ -10,6 +10,7 @@ from ecert import limits, lookup
 from ecert.artefact import MAX_INPUT_BYTES
 from ecert.encoding import utf8_decode
 from ecert.errors import EcertError, MalformedError
+from ecert.evidence import Evidence, is_evidence
 from verifier.image import is_picture
 from verifier.pdf_read import is_pdf, read_pdf
 from verifier.qr_read import read_documents
@@ -30,7 +31,7 @@ class Input:
     """A document as it came.
 
     Attributes:
-        source: ``file``, ``pdf``, ``picture`` or ``lookup``.
+        source: ``file``, ``pdf``, ``picture``, ``lookup`` or ``evidence``.
         data: What is to be verified.
         error: Why there is nothing to verify; None where there is.
     """
@@ -53,7 +54,8 @@ def read_input(data: bytes, fetch: Fetch) -> Sequence[Input]:
     now, the second is enough.
 
     Args:
-        data: A document file, an SD-JWT, a card, a look-up URL, a PDF, or a PNG or JPG picture.
+        data: A document file, an SD-JWT, a card, a look-up URL, a PDF, an evidence package,
+            or a PNG or JPG picture.
         fetch: Gets the entry of a look-up code.
 
     Raises:
@@ -64,6 +66,8 @@ def read_input(data: bytes, fetch: Fetch) -> Sequence[Input]:
         raise MalformedError("too_large", where="input", size=len(data), limit=MAX_FILE_BYTES)
     if is_pdf(data):
         return (Input("pdf", read_pdf(data)),)
+    if is_evidence(data):  # its document, asked about anew: what it proves is of its own time
+        return (Input("evidence", Evidence.decode(data).document),)
     if is_picture(data):  # of another format: told so, not taken for damaged text
         return _readable([_attempt(text, fetch) for text in read_documents(data)])
     if len(data) > MAX_INPUT_BYTES:

@@ -11,6 +11,7 @@ from PIL import Image
 from ecert import card, lookup
 from ecert.artefact import MAX_INPUT_BYTES, Expectation
 from ecert.errors import EcertError, MalformedError, UnavailableError
+from ecert.limits import MAX_EVIDENCE_BYTES
 from ecert.report import Verdict
 from ecert.signing import SoftwareSigner
 from tests.fakes.world import NOW, POLICE, World
@@ -209,6 +210,8 @@ def test_offline_a_look_up_code_decides_nothing(world: World) -> None:
         b"\xff\xd8\xff\xe0" + bytes(100),
         picture("just text"),
         pdf_with(b"{}"),
+        b"\xa5\x01\x70ecert-evidence/1",
+        b"\xa5\x01\x70ecert-evidence/1" + bytes(MAX_EVIDENCE_BYTES),
         b"x" * (MAX_INPUT_BYTES + 1),
         b"%PDF-" + bytes(MAX_FILE_BYTES),
     ],

@@ -117,7 +117,10 @@ VERIFY_BODY: dict[str, Any] = {
         "description": "The document itself, whatever its content type, or a form with parts.",
         "content": {
             "application/octet-stream": {
-                "schema": {**_BINARY, "description": "A file's bytes: .ecert.json, PDF, PNG, JPG."},
+                "schema": {
+                    **_BINARY,
+                    "description": "Bytes of .ecert.json, .ecert-evidence, PDF, PNG, JPG.",
+                },
             },
             "text/plain": {
                 "schema": {"type": "string"},
