@@ -13,7 +13,7 @@ import typer
 from ecert import limits
 from ecert.claiming import CODE_CHARS, normal_code
 from ecert.client.console import deciding, describe, exit_code, run, secret_from_environment
-from ecert.client.home import Home, read_file, write_file
+from ecert.client.home import Home, read_file, refuse_existing, write_file
 from ecert.client.online import online_verifier
 from ecert.client.registry import Registries
 from ecert.client.trust_command import run_trust
@@ -166,11 +166,16 @@ def evidence(
             help="Claims to show, with commas; those of the paper if not given. 出示的项目。"
         ),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a file that is there. 覆盖已有文件。")
+    ] = False,
 ) -> None:
     """Write a package that proves a document with no server at all. 制作证据包。"""
     from ecert.client.proofs import prover  # noqa: PLC0415  # loads what reads the chain
     from ecert.evidence import make_evidence  # noqa: PLC0415
 
+    if not force:
+        refuse_existing(output)
     home = _Options.home
     store = home.trust(Catalogue.load(), now=utc_now())
     with _open(verify=False) as wallet:

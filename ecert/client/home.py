@@ -142,6 +142,16 @@ def read_file(path: Path, *, limit: int) -> bytes:
     return data
 
 
+def refuse_existing(path: Path) -> None:
+    """Refuse to write where a file is already; a device or pipe is no such file.
+
+    Raises:
+        MalformedError: ``file_exists``.
+    """
+    if os.path.isfile(path):  # noqa: PTH113  # Path.is_file raises for a name that is too long
+        raise MalformedError("file_exists", path=str(path))
+
+
 def write_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     """Write a file whole or not at all.
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ecert.client.home import write_file
+from ecert.client.home import refuse_existing, write_file
 from ecert.document import SUFFIX
 from ecert.status import Status
 from registry.application import Registry
@@ -17,6 +17,7 @@ from registry.documents.delivery import document_file, paper_input
 from registry.documents.models import DocumentState
 from registry.documents.streaming import import_stream
 from registry.errors import RequestError
+from registry.evidence.service import Prover
 from registry.paper import render_pdf
 
 app = typer.Typer()
@@ -184,6 +185,32 @@ def export(
     else:
         raise RequestError("output_type_unknown", path=str(output))
     write_file(output, data)  # personal data: for its owner, who may let others read it
+    print(output)
+    if status != Status.VALID:
+        print(_WITHDRAWN[Status(status)], file=sys.stderr)
+
+
+@app.command()
+def evidence(
+    document: Annotated[str, _ID],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The package, .ecert-evidence. 证据包文件。")
+    ],
+    every: Annotated[
+        bool, typer.Option("--all", help="Show all claims, not only the paper's. 出示全部项目。")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a file that is there. 覆盖已有文件。")
+    ] = False,
+) -> None:
+    """Write a package that proves an anchored document with no server. 制作证据包。"""
+    if not force:
+        refuse_existing(output)
+    with acting_at_length() as (registry, actor):
+        data = Prover(registry).package(actor, document, "all" if every else "face")
+        with registry.reading() as services:
+            status = services.documents.get(actor, document).status
+    write_file(output, data)  # personal data, as of export
     print(output)
     if status != Status.VALID:
         print(_WITHDRAWN[Status(status)], file=sys.stderr)

@@ -7,11 +7,13 @@ from ecert.chain.node import Nodes
 from ecert.chain.state_proof import Gatherer
 from ecert.client.home import read_file
 from ecert.errors import MalformedError, UnavailableError
-from ecert.evidence import ChainProof
+from ecert.evidence import ChainProof, make_evidence
 from ecert.facts import Query
 from ecert.limits import MAX_TRUST_FILE_BYTES
 from ecert.trust import TrustStore
+from registry.access.actor import Actor
 from registry.application import Registry
+from registry.documents.delivery import Disclosed, document_file
 from registry.evidence.authority import TimestampAuthority
 from registry.nodes import node_urls
 from registry.trust.publishing import TRUST_FILE
@@ -65,6 +67,20 @@ class Prover:
             return ChainProof(state, None)
         block = state.block.verify(trust)
         return ChainProof(state, self._authority.token(block.hash, trust.file))
+
+    def package(self, actor: Actor, document_id: str, disclose: Disclosed = "face") -> bytes:
+        """Return an evidence package of an anchored document's paper artefact, checked.
+
+        Raises:
+            NotFoundError: ``document_unknown``.
+            ConflictError: ``document_not_anchored``.
+            EcertError: As ``prove`` and ``check_evidence``.
+        """
+        with self._registry.transaction() as services:
+            document = document_file(services, actor, document_id, disclose)
+        # Asking the chain takes its time, and no database.
+        data, _ = make_evidence(document, self.trust(), self.prove, now=self._now())
+        return data
 
     def _gatherer(self, trust: TrustStore) -> Gatherer:
         """Return what gathers proofs, the same one while trust file and nodes are the same.

@@ -126,6 +126,40 @@ def test_errors_of_the_wallet(kept: tuple[Path, str], tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_no_file_is_written_over_unless_told_to(
+    kept: tuple[Path, str], trust: Path, tmp_path: Path
+) -> None:
+    home, entry = kept
+    file = tmp_path / "a.ecert-evidence"
+    file.write_bytes(b"dear to somebody")
+    done = wallet(home, "evidence", entry, "-o", str(file))
+    assert (done.code, done.err.splitlines()[0]) == (3, "file_exists")
+    assert file.read_bytes() == b"dear to somebody"
+    assert wallet(home, "evidence", entry, "-o", str(file), "--force").code == 0
+    assert check(str(file), "--trust", str(trust)).code == 0
+    done = wallet(home, "evidence", entry, "-o", str(tmp_path / ("a" * 300)))
+    assert (done.code, done.err.splitlines()[0]) == (3, "file_unwritable")
+
+
+def test_a_verifier_that_is_handed_a_package_asks_anew(
+    working: ApiWorld, kept: tuple[Path, str], trust: Path, tmp_path: Path
+) -> None:
+    """A live check answers for now, from its own source, whatever the package proves of then."""
+    home, entry = kept
+    file = tmp_path / "a.ecert-evidence"
+    assert wallet(home, "evidence", entry, "-o", str(file)).code == 0
+    folder = ("--home", str(tmp_path / "verifier"))
+    assert run_command(app, *folder, "--rpc", rpc(working), "trust", str(trust)).code == 0
+    done = run_command(app, *folder, "check", str(file), "--json")
+    assert (done.code, json.loads(done.out)["verdict"]) == (0, "valid"), done.err
+    down = run_command(app, *folder, "--rpc", "http://127.0.0.1:9", "check", str(file), "--json")
+    assert (down.code, json.loads(down.out)["verdict"]) == (2, "undecided")
+    file.write_bytes(file.read_bytes()[:-1] + b"\0")
+    damaged = run_command(app, *folder, "check", str(file), "--json")
+    step = json.loads(damaged.out)["steps"][0]
+    assert (damaged.code, step["code"]) == (3, "evidence_manifest_differs")
+
+
 def test_errors_of_the_check(kept: tuple[Path, str], trust: Path, tmp_path: Path) -> None:
     home, entry = kept
     file = tmp_path / "a.ecert-evidence"

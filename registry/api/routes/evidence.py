@@ -1,19 +1,16 @@
 """Evidence: proofs of what the chain holds, and whole packages for a department's own documents."""
 
-from datetime import UTC, datetime
 from functools import partial
 
 from anyio import to_thread
 from fastapi import Response
 
-from ecert.evidence import MEDIA_TYPE, SUFFIX, make_evidence
-from registry.access.actor import Actor
-from registry.api.edge import AnEdge, Edge
+from ecert.evidence import MEDIA_TYPE, SUFFIX
+from registry.api.edge import AnEdge
 from registry.api.guard import AnActor, rated
 from registry.api.routes.routers import officer_router, public_router
 from registry.api.schemas.common import DiscloseQuery, IdPath
 from registry.api.schemas.evidence import ProofRequest
-from registry.documents.delivery import Disclosed, document_file
 
 router = public_router("evidence")
 officers = officer_router("evidence")
@@ -43,16 +40,7 @@ async def package(
     edge: AnEdge, actor: AnActor, document_id: IdPath, disclose: DiscloseQuery = "face"
 ) -> Response:
     """Return an evidence package of an anchored document's paper artefact."""
-    work = partial(_package, edge, actor, document_id, disclose)
+    work = partial(edge.prover.package, actor, document_id, disclose)
     data = await to_thread.run_sync(work, limiter=edge.proofs)
     name = f'attachment; filename="{document_id}{SUFFIX}"'
     return Response(data, media_type=MEDIA_TYPE, headers={"content-disposition": name})
-
-
-def _package(edge: Edge, actor: Actor, document_id: str, disclose: Disclosed) -> bytes:
-    with edge.writing() as services:
-        document = document_file(services, actor, document_id, disclose)
-    now = datetime.fromtimestamp(edge.registry.context.clock(), UTC)
-    prover = edge.prover
-    data, _ = make_evidence(document, prover.trust(), prover.prove, now=now)
-    return data
