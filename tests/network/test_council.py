@@ -25,7 +25,7 @@ from registry.errors import ConflictError
 from registry.outbox.worker import Worker
 from registry.settings import Settings
 from tests.integration.council_world import Council, members
-from tests.network.network_world import until
+from tests.network.network_world import PATIENCE_SECONDS, until
 
 DELAY = 5
 """Seconds; blocks come each second."""
@@ -147,7 +147,7 @@ def test_a_registrys_order_goes_on_when_the_members_have_made_it(
     steered: tuple[Worker, Council],
 ) -> None:
     worker, council = steered
-    worker.drain(seconds=60)
+    worker.drain(seconds=PATIENCE_SECONDS)
     registry = worker._registry
     with registry.reading() as services:
         assert services.orders.awaiting() == {DEPARTMENT: ["admit"]}
@@ -155,7 +155,7 @@ def test_a_registrys_order_goes_on_when_the_members_have_made_it(
     council.act(*calls)
 
     def ready() -> bool:
-        worker.drain(seconds=60)
+        worker.drain(seconds=PATIENCE_SECONDS)
         with registry.reading() as services:
             (key,) = services.departments.keys_of(DEPARTMENT)
             return bool(key.state == KeyState.REGISTERED)

@@ -23,6 +23,7 @@ from networks.qbft.network import Network
 from registry.explorer.blocks import activity, newest_blocks, sealed
 from tests.integration.evidence_world import check
 from tests.integration.mutations import flip_and_reseal
+from tests.network.network_world import goes_on
 from tests.network.test_proven_answers import no_operator
 
 LIMIT = 64 * 1024
@@ -92,7 +93,7 @@ def test_a_package_after_a_validator_joined(deed: Deed, tmp_path: Path) -> None:
     before, _ = deed.evidence()
     node = add_node(deed.network)
     add_validator(deed.network, node.name)
-    deed.network.wait_for_blocks(deed.network.nodes, more=2)  # the next block is the first of five
+    goes_on(deed.network, deed.network.nodes, more=2)  # the next block is the first of five
     data, report = deed.evidence()
     assert (report.verdict, report.handovers) == (Verdict.VALID, 1)
     assert len(report.block.validators) == 5

@@ -5,11 +5,11 @@ import shutil
 from networks.qbft import goquorum
 from networks.qbft.network import Network
 from networks.qbft.status import status
-from tests.network.network_world import stands_still, until
+from tests.network.network_world import goes_on, settle, stands_still, until
 
 
 def test_it_makes_blocks_that_all_nodes_have(network: Network) -> None:
-    height = network.wait_for_blocks(network.nodes, more=2)
+    height = goes_on(network, network.nodes, more=2)
     assert height >= 2
     found = status(network)
     assert (found.validators, found.present, found.going) == (4, 4, True)
@@ -25,13 +25,13 @@ def test_one_may_die_and_two_may_not(network: Network) -> None:
     one, two, three, four = network.nodes
     four.kill()
     assert not four.running
-    network.wait_for_blocks([one, two, three], more=3)
+    goes_on(network, [one, two, three], more=3)
     assert status(network).going
     three.kill()
     assert stands_still(network, "node1", "node2")
     for node in (three, four):
         node.launch()
-    network.wait_for_blocks(network.nodes, more=2)
+    settle(network)
 
 
 def test_a_cut_in_the_middle_halts_both_halves(network: Network) -> None:
@@ -41,40 +41,42 @@ def test_a_cut_in_the_middle_halts_both_halves(network: Network) -> None:
         assert network.node("node1").rpc.call("web3_clientVersion", []).startswith("Geth")
     finally:
         network.namespaces.heal()
-    network.wait_for_blocks(network.nodes, more=2)
+    settle(network)
 
 
 def test_the_greater_part_goes_on(network: Network) -> None:
     network.namespaces.part(["node1", "node2", "node3"], ["node4"])
     try:
         others = [network.node(name) for name in ("node1", "node2", "node3")]
-        height = network.wait_for_blocks(others, more=5)
+        height = goes_on(network, others, more=5)
         assert network.node("node4").height() < height
     finally:
         network.namespaces.heal()
     until(lambda: network.node("node4").height() > height)
+    settle(network)
 
 
 def test_a_paused_node_catches_up(network: Network) -> None:
     one, *others = network.nodes
     one.pause()
     try:
-        height = network.wait_for_blocks(others, more=3)
+        height = goes_on(network, others, more=3)
         assert one.running
     finally:
         one.resume()
     until(lambda: one.height() > height)
+    settle(network)
 
 
 def test_a_node_that_lost_its_disk_fetches_the_chain(fresh_network: Network) -> None:
     network = fresh_network
-    block = network.wait_for_blocks(network.nodes, more=2)
+    block = goes_on(network, network.nodes, more=2)
     node, *others = network.nodes
     genesis = node.rpc.call("eth_getBlockByNumber", ["0x0", False])["hash"]
     node.kill()
     shutil.rmtree(node.folder / goquorum.DATABASE)
-    network.wait_for_blocks(others, more=1)
+    goes_on(network, others, more=1)
     node.launch()
-    network.wait_for_blocks(network.nodes, more=2)
+    goes_on(network, network.nodes, more=2)
     assert node.rpc.call("eth_getBlockByNumber", ["0x0", False])["hash"] == genesis
     assert node.rpc.call("eth_getBlockByNumber", [hex(block), False]) is not None

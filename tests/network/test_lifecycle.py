@@ -18,7 +18,7 @@ from networks.qbft.network import Network
 from networks.qbft.process import NodeProcess
 from registry.cli.main import app
 from tests.fakes.console import Done, run_command
-from tests.network.network_world import require_network, running_network, until
+from tests.network.network_world import goes_on, require_network, running_network, until
 
 
 def command(name: str, directory: Path, *words: str) -> Done:
@@ -81,7 +81,7 @@ def test_two_networks_of_one_machine_by_their_commands(tmp_path: Path) -> None:
 
 
 def test_the_chain_is_there_after_down_and_up(fresh_network: Network) -> None:
-    height = fresh_network.wait_for_blocks(fresh_network.nodes, more=2)
+    height = goes_on(fresh_network, fresh_network.nodes, more=2)
     block = fresh_network.nodes[0].rpc.call("eth_getBlockByNumber", [hex(height), False])
     fresh_network.down()
     fresh_network.up()

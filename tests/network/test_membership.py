@@ -9,7 +9,7 @@ from networks.qbft.errors import NetworkError
 from networks.qbft.membership import add_node, add_validator, remove_validator
 from networks.qbft.network import Network
 from networks.qbft.status import status
-from tests.network.network_world import stands_still
+from tests.network.network_world import goes_on, stands_still
 
 
 def test_a_validator_joins_and_another_leaves(fresh_network: Network) -> None:
@@ -28,9 +28,9 @@ def test_a_validator_joins_and_another_leaves(fresh_network: Network) -> None:
         assert other.owner.call("istanbul_candidates") == {}  # no vote goes on
 
     network.node("node1").kill()  # four of five are needed, and the new one is one of them
-    network.wait_for_blocks(network.nodes[1:], more=2)
+    goes_on(network, network.nodes[1:], more=2)
     network.node("node1").launch()
-    network.wait_for_blocks(network.nodes, more=2)
+    goes_on(network, network.nodes, more=2)
 
     gone = network.node("node2")
     remove_validator(network, "node2")
@@ -41,7 +41,7 @@ def test_a_validator_joins_and_another_leaves(fresh_network: Network) -> None:
     assert NetworkDescription.read(network.directory) == network.description
     network.hosts.add(gone.name, gone.entry.address)
     gone.launch()  # its old lists name all the others, theirs no longer name it
-    height = network.wait_for_blocks(network.nodes, more=3)
+    height = goes_on(network, network.nodes, more=3)
     assert gone.height() < height
     gone.kill()
     assert add_node(network).name == "node6"  # no name is used twice
@@ -62,7 +62,7 @@ def test_without_a_majority_nobody_joins(network: Network) -> None:
     finally:
         for node in network.nodes:
             node.launch()
-        network.wait_for_blocks(network.nodes, more=1)
+        goes_on(network, network.nodes, more=1)
 
 
 def test_only_nodes_of_the_network_are_voted_on(network: Network) -> None:

@@ -21,7 +21,7 @@ from registry.outbox.seals import SealedHeader
 from registry.outbox.worker import network_of
 from registry.settings import Settings
 from registry.trust import issue_trust
-from tests.network.network_world import require_network, running_network, until
+from tests.network.network_world import goes_on, require_network, running_network, until
 
 EPOCH = 12
 
@@ -70,7 +70,7 @@ def drop(network: Network, gone: bytes) -> None:
     until(lambda: gone not in network.nodes[0].validators())
     for node in voters:
         node.owner.call("istanbul_discard", "0x" + gone.hex())
-    network.wait_for_blocks(voters, more=2)
+    goes_on(network, voters, more=2)
 
 
 def test_the_trust_file_names_engine_and_validators(network: Network, registry: Registry) -> None:

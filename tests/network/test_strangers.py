@@ -22,7 +22,7 @@ from registry.chain.errors import ChainRejectedError
 from registry.chain.nonces import MemoryNonces
 from registry.chain.rpc import RpcPool
 from registry.chain.sender import Sender
-from tests.network.network_world import until
+from tests.network.network_world import PATIENCE_SECONDS, goes_on, until
 
 INFO, DEBUG = 3, 4
 DEPARTMENT = "11110000000000111A"
@@ -66,7 +66,7 @@ def test_a_node_that_is_not_listed_does_not_get_in(network: Network, stranger: N
     for node in network.nodes:  # from both sides
         until(lambda node=node: refusals(node, "INCOMING") and refusals(node, "OUTGOING"))
         node.owner.call("debug_verbosity", INFO)
-    network.wait_for_blocks(network.nodes, more=3)
+    goes_on(network, network.nodes, more=3)
     assert stranger.peers() == 0
     assert stranger.height() == 0
     for node in network.nodes:
@@ -148,7 +148,7 @@ def test_an_account_without_a_role_changes_nothing(network: Network) -> None:
     sender.reconcile(stranger.address, nonces)
     forced = sender.prepare(stranger, call, nonces, gas=500_000)  # without asking whether it may
     sender.broadcast(forced)
-    mined = sender.wait(forced, seconds=60)
+    mined = sender.wait(forced, seconds=PATIENCE_SECONDS)
     assert isinstance(mined.error, ChainRejectedError)
     assert anchored(sender, deployed.anchors.address, call) == 0
     sender.execute(officer, call, nonces)

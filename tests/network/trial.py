@@ -17,7 +17,7 @@ from ecert.trust import signed_file
 from networks.qbft.network import Network
 from tests.network.fault_table import Row, record
 from tests.network.load import ROWS, Load
-from tests.network.network_world import until
+from tests.network.network_world import settle, until
 from tests.network.office import Office
 
 _STATUSES = {0: "valid", 1: "revoked", 2: "suspended"}
@@ -123,10 +123,7 @@ def trial(office: Office, network: Network, item: pytest.Item, fault: str) -> It
         load.stop()
     until(found.settled)
     seconds = time.monotonic() - found.healed
-    # Nodes that lost each other may take half a minute until they connect again: until then the
-    # next fault would not be the only one.
-    until(lambda: all(node.peers() == len(network.nodes) - 1 for node in network.nodes))
-    network.wait_for_blocks(network.nodes, more=2)
+    settle(network)
     after = office.audit()
     row = Row(
         fault,
