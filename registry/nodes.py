@@ -5,9 +5,6 @@ from collections.abc import Sequence
 from networks.embedded import endpoint
 from registry.settings import Settings
 
-CHAIN = "chain"
-"""The folder of the embedded chain, within the registry's."""
-
 
 def node_urls(settings: Settings) -> Sequence[str]:
     """Return the JSON-RPC addresses of the chain's nodes; an embedded one is run by some process.
@@ -15,4 +12,4 @@ def node_urls(settings: Settings) -> Sequence[str]:
     Raises:
         UnavailableError: ``chain_not_started``.
     """
-    return settings.nodes or (endpoint(settings.directory / CHAIN),)
+    return settings.nodes or (endpoint(settings.chain_directory),)

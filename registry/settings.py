@@ -11,6 +11,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from ecert.trust import EPOCH_LENGTH
 from registry.errors import SettingsError
 
+CHAIN_FOLDER = "chain"
+"""The folder of an embedded chain, within the registry's."""
+
 _HOUR = 3600
 MIN_PASSPHRASE_CHARS = 12
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -126,6 +129,11 @@ class Settings(BaseSettings):
     def nodes(self) -> tuple[str, ...]:
         """Addresses of the chain's nodes; none with the embedded chain."""
         return self.rpc_urls or ((self.rpc_url,) if self.rpc_url else ())
+
+    @property
+    def chain_directory(self) -> Path:
+        """Where an embedded chain lies."""
+        return self.directory / CHAIN_FOLDER
 
     @property
     def url(self) -> str:

@@ -14,14 +14,11 @@ from ecert.chain.node import read_header
 from ecert.chain.rpc import RpcNode
 from ecert.errors import EcertError
 from ecert.limits import MIB
-from networks.embedded import endpoint
 from registry.application import Registry
 from registry.context import standstill_of
+from registry.nodes import node_urls
 from registry.outbox.models import ChainCheckpoint, WorkerState
 from registry.timekeeping import ClockError
-
-CHAIN_DIRECTORY = "chain"
-"""Where an embedded chain lies in the registry's directory."""
 
 LATE_BEATS = 3
 """Heartbeats that a worker may miss before it counts as gone."""
@@ -172,17 +169,13 @@ class Health:
 
     def _nodes(self) -> tuple[NodeVitals, ...]:
         try:
-            urls = self._urls()
+            urls = node_urls(self._registry.settings)
         except EcertError:
             return (NodeVitals(False),)
         if len(urls) == 1:
             return (self._node(urls[0]),)
         with ThreadPoolExecutor(len(urls)) as threads:
             return tuple(threads.map(self._node, urls))
-
-    def _urls(self) -> Sequence[str]:
-        settings = self._registry.settings
-        return settings.nodes or (endpoint(settings.directory / CHAIN_DIRECTORY),)
 
     def _node(self, url: str) -> NodeVitals:
         started = time.perf_counter()

@@ -34,8 +34,9 @@ from registry.clock import Clock, unix_now
 from registry.database import Database
 from registry.errors import SettingsError
 from registry.migrations import revision_of
+from registry.settings import CHAIN_FOLDER
 
-CHAIN_FILES = ("chain/chain.json", "chain/state.json")
+CHAIN_FILES = (f"{CHAIN_FOLDER}/chain.json", f"{CHAIN_FOLDER}/state.json")
 STATE = CHAIN_FILES[1]
 SMALL_FILES = ("settings.json", "trust.json")
 

@@ -27,13 +27,12 @@ from registry.backup.rows import fill, read_piece, tables_of
 from registry.clock import Clock, unix_now
 from registry.database import Database
 from registry.migrations import NEWEST, knows, upgrade
-from registry.settings import Settings
+from registry.settings import CHAIN_FOLDER, Settings
 
 LAST_TABLE = "chain_deployment"
 """Filled after all else: without its row no program opens the database."""
 
 _STAGE = ".restoring-"
-_CHAIN = "chain"
 _MAX_CHAIN_FILE_BYTES = 4 * KIB
 
 
@@ -226,7 +225,7 @@ def _settle_in(connection: sa.Connection) -> None:
 def _require_room(directory: Path, *, keep_chain: bool) -> None:
     """Refuse a folder in which something is: a restore never overwrites a registry."""
     _sweep(directory)
-    allowed = {_CHAIN} if keep_chain else set()
+    allowed = {CHAIN_FOLDER} if keep_chain else set()
     try:
         found = sorted(entry.name for entry in directory.iterdir() if entry.name not in allowed)
     except OSError as error:
@@ -242,7 +241,7 @@ def _sweep(directory: Path) -> None:
 
 
 def _require_chain(directory: Path, head: Head) -> None:
-    path = directory / _CHAIN / "chain.json"
+    path = directory / CHAIN_FOLDER / "chain.json"
     try:
         with path.open("rb") as file:
             data = file.read(_MAX_CHAIN_FILE_BYTES)

@@ -17,7 +17,7 @@ from ecert.limits import MAX_TRUST_FILE_BYTES
 from ecert.trust import signed_file
 from registry.chain.rpc import RpcPool
 from registry.chain.sender import Sender
-from registry.cli.session import CHAIN, Options, settings
+from registry.cli.session import Options, settings
 from registry.council.chain import CouncilView
 from registry.errors import ConflictError
 from registry.trust.publishing import TRUST_FILE
@@ -44,12 +44,9 @@ def sender_of(rpc: Sequence[str] | None) -> Sender:
         UnavailableError: No node answers.
         SettingsError: ``registry_not_set_up``, and no node is named.
     """
-    from networks.embedded import endpoint  # noqa: PLC0415  # see registry.cli.main
+    from registry.nodes import node_urls  # noqa: PLC0415  # see registry.cli.main
 
-    urls = tuple(rpc or ())
-    if not urls:
-        chosen = settings()
-        urls = chosen.nodes or (endpoint(chosen.directory / CHAIN),)
+    urls = tuple(rpc or ()) or node_urls(settings())
     return Sender(RpcPool(urls, Nodes(urls).chain_id()))
 
 

@@ -16,7 +16,6 @@ from ecert.fields import hex_text, time_text
 from registry.application import Registry
 from registry.cli import backup, council, departments, documents, network, trust
 from registry.cli.session import (
-    CHAIN,
     Options,
     acting,
     is_kept,
@@ -241,9 +240,9 @@ def db_upgrade() -> None:
 @app.command()
 def rpc() -> None:
     """Print the address of the chain's node, or of each. 显示链节点地址。"""
-    from networks.embedded import endpoint  # noqa: PLC0415  # see above
+    from registry.nodes import node_urls  # noqa: PLC0415  # see above
 
-    print("\n".join(settings().nodes or [endpoint(Options.directory / CHAIN)]))
+    print("\n".join(node_urls(settings())))
 
 
 @app.command()

@@ -13,7 +13,6 @@ from registry.application import Registry
 from registry.chain.engines import engine_of
 from registry.chain.rpc import RpcPool
 from registry.chain.sender import Sender
-from registry.cli.session import CHAIN
 from registry.errors import SettingsError
 from registry.nodes import node_urls
 from registry.outbox.seals import Base, genesis_base, newest_base, seals_of
@@ -62,7 +61,7 @@ def set_up_registry(
             )
             settlement: Settlement = NetworkSettlement(sender, seals=seals)
         else:
-            chain = stack.enter_context(EmbeddedChain(settings.directory / CHAIN))
+            chain = stack.enter_context(EmbeddedChain(settings.chain_directory))
             chain_id, settlement, urls = chain.chain_id, EmbeddedSettlement(chain), (chain.rpc_url,)
             engine = "anvil"
         return set_up(
@@ -149,7 +148,7 @@ def _worker(registry: Registry, stack: ExitStack) -> Worker:
     def connect() -> tuple[Sight, Settlement]:
         if nodes:
             return network_of(registry, nodes)
-        chain = stack.enter_context(EmbeddedChain(registry.settings.directory / CHAIN))
+        chain = stack.enter_context(EmbeddedChain(registry.settings.chain_directory))
         return sight_of(registry, [chain.rpc_url]), EmbeddedSettlement(chain)
 
     worker = Worker(registry, connect)

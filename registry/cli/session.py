@@ -20,8 +20,6 @@ from registry.settings import Settings, load_settings
 
 SETTINGS = "settings.json"
 _MAX_BYTES = 16 * KIB
-CHAIN = "chain"
-"""The folder of the embedded chain, within the registry's."""
 KEPT = (
     *("origin", "environment", "council_delay", "database_url", "rpc_urls", "rpc_url"),
     *("host", "port", "batch_seconds", "epoch_length"),
