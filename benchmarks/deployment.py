@@ -12,7 +12,7 @@ from ecert.checkpoint import Checkpoint
 from ecert.kinds.catalogue import Catalogue
 from ecert.signing import PublicKey, SoftwareSigner
 from ecert.status import Status
-from ecert.trust import EPOCH_LENGTH, Contract, PinnedBlock, TrustFile, TrustStore
+from ecert.trust import EPOCH_LENGTH, PinnedBlock, TrustFile, TrustStore
 from networks.embedded import EmbeddedChain
 from registry.chain.accounts import LocalAccount
 from registry.chain.calls import COUNCIL, ContractCall, Role
@@ -21,14 +21,9 @@ from registry.chain.nonces import MemoryNonces
 from registry.chain.rpc import RpcPool
 from registry.chain.sender import Sender
 from registry.chain.transactions import Mined
+from registry.trust.drafting import contracts_of
 
 _DAY = 86_400
-_NAMES = {
-    "departments": "DepartmentRegistry",
-    "anchors": "AnchorRegistry",
-    "statuses": "StatusRegistry",
-    "view": "VerificationView",
-}
 
 
 class Deployed:
@@ -129,7 +124,6 @@ class Deployed:
     def trust_file(self) -> bytes:
         """Return the trust file that they are read from."""
         genesis = Nodes(self.urls).header(0)
-        found = self._contracts.contracts
         file = TrustFile(
             version=1,
             expires=int(time.time()) + _DAY,
@@ -141,10 +135,7 @@ class Deployed:
             operators=(self._operator.public_key,),
             checkpoint=PinnedBlock(0, genesis.hash, genesis.state_root, self._validators()),
             epoch_length=None if self._embedded else EPOCH_LENGTH,
-            contracts={
-                name: Contract(bytes.fromhex(found[full].address[2:]), found[full].code_hash)
-                for name, full in _NAMES.items()
-            },
+            contracts=contracts_of(self._contracts),
             catalogue_hash=Catalogue.load().hash,
         )
         return file.sign([self._signer])

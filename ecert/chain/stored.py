@@ -30,8 +30,10 @@ SOLIDITY_NAMES = {
     ANCHORS: ANCHOR_REGISTRY,
     STATUSES: STATUS_REGISTRY,
 }
+"""Names in Solidity of the contracts that hold records, by their names in the trust file."""
 
-_CONTRACT_OF = {contract: name for name, contract in SOLIDITY_NAMES.items()}
+CONTRACT_OF = {contract: name for name, contract in SOLIDITY_NAMES.items()}
+"""The same the other way."""
 
 Words = Callable[[str, int], bytes]
 """Gives the word of a contract, by its name in the trust file, at a slot."""
@@ -162,7 +164,7 @@ class _Reader:
         if self._left == 0:
             raise _too_many()
         self._left -= 1
-        return self._words(_CONTRACT_OF[place.layout.contract], place.slot)
+        return self._words(CONTRACT_OF[place.layout.contract], place.slot)
 
     def value(self, place: Place | None) -> int:
         """Return what is kept at a place; nothing where there is none."""

@@ -21,19 +21,12 @@ from ecert.chain.events import (
     SuspensionLifted,
     decode_log,
 )
-from ecert.chain.records import ANCHORS, DEPARTMENTS, STATUSES
 from ecert.encoding import b64url_encode
 from ecert.status import Status
 from registry.chain.deploy import Deployment
 from registry.departments.models import KeyState
 from registry.outbox.sight import Sight
 from registry.status.models import ChangeTarget
-
-_CONTRACTS = {
-    DEPARTMENTS: "DepartmentRegistry",
-    ANCHORS: "AnchorRegistry",
-    STATUSES: "StatusRegistry",
-}
 
 Entry = tuple[str, int, int]
 """Department, list and index."""
@@ -168,10 +161,7 @@ def find(sight: Sight, deployment: Deployment, *, since: int, last: int) -> Find
 
 
 def _events(sight: Sight, deployment: Deployment, last: int) -> Iterator[tuple[Any, int]]:
-    names = {
-        bytes.fromhex(deployment.contracts[contract].address[2:]): name
-        for name, contract in _CONTRACTS.items()
-    }
+    names = {address: name for name, address in deployment.addresses.items()}
     for log in sight.nodes.logs([*names], deployment.first_block, last):
         name = names.get(log.address)
         if name is not None:

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from eth_hash.auto import keccak
 
+from ecert.chain.stored import SOLIDITY_NAMES
 from ecert.errors import MalformedError
 from registry.chain.abi import CONTRACTS, Artifact, artifact
 from registry.chain.accounts import TransactionSigner
@@ -50,6 +51,14 @@ class Deployment:
     first_block: int
     block: int
     contracts: dict[str, DeployedContract]
+
+    @property
+    def addresses(self) -> dict[str, bytes]:
+        """Addresses of the contracts that hold records, by their names in the trust file."""
+        return {
+            name: bytes.fromhex(self.contracts[contract].address[2:])
+            for name, contract in SOLIDITY_NAMES.items()
+        }
 
     @property
     def departments(self) -> DepartmentCalls:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ecert.chain.node import Nodes
+from ecert.chain.stored import SOLIDITY_NAMES
 from ecert.client.console import secret_from_environment
 from ecert.client.home import read_file
 from ecert.errors import KeystoreError
@@ -29,12 +30,6 @@ if TYPE_CHECKING:
 RPC = typer.Option("--rpc", help="A node; the registry's if not given. 链节点，可多次给出。")
 TRUST = typer.Option("--trust", help="The trust file; the registry's if not given. 信任文件。")
 SAFE = typer.Option("--safe", help="The wallet; the council if not given. 多签钱包地址。")
-
-_NAMES = {
-    "departments": "DepartmentRegistry",
-    "anchors": "AnchorRegistry",
-    "statuses": "StatusRegistry",
-}
 
 
 def sender_of(rpc: Sequence[str] | None) -> Sender:
@@ -65,7 +60,7 @@ def connected(rpc: Sequence[str] | None, trust: Path | None) -> tuple[Sender, Co
     genesis = sender.header(0)
     if file.chain_id != sender.chain_id or genesis is None or genesis.hash != file.genesis_hash:
         raise ConflictError("council_other_chain", found=sender.chain_id, expected=file.chain_id)
-    book = {hex_text(file.contracts[name].address): full for name, full in _NAMES.items()}
+    book = {hex_text(file.contracts[name].address): full for name, full in SOLIDITY_NAMES.items()}
     return sender, CouncilView(sender, book)
 
 

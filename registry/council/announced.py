@@ -4,18 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ecert.chain.events import Scheduled, decode_log, topic_of
-from ecert.chain.records import ANCHORS, DEPARTMENTS, STATUSES
+from ecert.chain.records import DEPARTMENTS
+from ecert.chain.stored import CONTRACT_OF
 from ecert.errors import MalformedError, messages
 from ecert.fields import hex_text
 from registry.chain.sender import Sender
 from registry.council.chain import GRACE_SECONDS, CouncilView
 from registry.council.wording import LANGUAGES, Words, describe, read_act
-
-_NAMES = {
-    "DepartmentRegistry": DEPARTMENTS,
-    "AnchorRegistry": ANCHORS,
-    "StatusRegistry": STATUSES,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +38,7 @@ def announced(sender: Sender, view: CouncilView, *, now: int) -> Iterator[Announ
     seen = set()
     topics = (topic_of(DEPARTMENTS, Scheduled),)
     for log in sender.logs(list(contracts), 0, sender.block_number(), topics=topics):
-        event = decode_log(log, _NAMES[contracts[log.address]])
+        event = decode_log(log, CONTRACT_OF[contracts[log.address]])
         if (log.address, event.act) in seen:
             continue
         seen.add((log.address, event.act))

@@ -1,7 +1,6 @@
 """What the routes for pages ask: the chain's nodes, its newest final block, the index."""
 
 from ecert.chain.node import Nodes
-from ecert.chain.stored import SOLIDITY_NAMES
 from ecert.errors import UnavailableError
 from registry.application import Registry
 from registry.explorer.index import ChainIndex, Contracts
@@ -19,11 +18,7 @@ class Explorer:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         made = registry.context.contracts.deployment
-        addresses = {
-            name: bytes.fromhex(made.contracts[contract].address[2:])
-            for name, contract in SOLIDITY_NAMES.items()
-        }
-        contracts = Contracts(made.chain_id, addresses, made.first_block)
+        contracts = Contracts(made.chain_id, made.addresses, made.first_block)
         self.index = ChainIndex(contracts, self.nodes, self._newest)
 
     def nodes(self) -> Nodes:

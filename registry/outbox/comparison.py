@@ -17,6 +17,7 @@ from sqlmodel import Session, col, select
 from ecert.chain.codes import department_text
 from ecert.chain.events import Anchored, DigestRevoked, RootRevoked, StatusChanged, decode_log
 from ecert.chain.node import Nodes
+from ecert.chain.records import ANCHORS, STATUSES
 from ecert.merkle import HASH_BYTES, MerkleTree, leaf_hash
 from ecert.status import Status
 from registry.application import Registry
@@ -126,11 +127,7 @@ class _Chain:
 
     def __init__(self, registry: Registry, nodes: Nodes) -> None:
         deployment = registry.context.contracts.deployment
-        names = {"AnchorRegistry": "anchors", "StatusRegistry": "statuses"}
-        contracts = {
-            bytes.fromhex(deployment.contracts[name].address[2:]): topic
-            for name, topic in names.items()
-        }
+        contracts = {deployment.addresses[name]: name for name in (ANCHORS, STATUSES)}
         self.anchors: dict[_Root, tuple[int, int]] = {}
         """Size and block of each root."""
         self.statuses: dict[_Entry, Status] = {}

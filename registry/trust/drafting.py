@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from ecert.chain.stored import SOLIDITY_NAMES
 from ecert.kinds import Catalogue
 from ecert.signing import PublicKey
 from ecert.trust import Contract, PinnedBlock, TrustFile
-from registry.context import Contracts
+from registry.chain.deploy import Deployment
 from registry.departments.keys import public_key_of
 from registry.departments.models import KeyPurpose
 from registry.outbox.checkpoints import addresses
@@ -14,12 +15,7 @@ from registry.services import Services
 
 DAY = 24 * 3600
 YEAR = 365 * DAY
-_NAMES = {
-    "departments": "DepartmentRegistry",
-    "anchors": "AnchorRegistry",
-    "statuses": "StatusRegistry",
-    "view": "VerificationView",
-}
+_NAMES = SOLIDITY_NAMES | {"view": "VerificationView"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +78,7 @@ def draft(
         engine=before.engine,
         operators=before.operators if choices.operators is None else choices.operators,
         checkpoint=checkpoint,
-        contracts=contracts_of(context.contracts),
+        contracts=contracts_of(context.contracts.deployment),
         catalogue_hash=Catalogue.load().hash,
         registries=before.registries if choices.registries is None else choices.registries,
         history=_history(previous, checkpoint),
@@ -127,9 +123,9 @@ def issue_trust(
     return file.sign([services.keys.signer(row) for row in services.keys.council()])
 
 
-def contracts_of(contracts: Contracts) -> dict[str, Contract]:
+def contracts_of(deployment: Deployment) -> dict[str, Contract]:
     """Return the contracts as a trust file names them."""
-    found = contracts.deployment.contracts
+    found = deployment.contracts
     return {
         name: Contract(bytes.fromhex(found[contract].address[2:]), found[contract].code_hash)
         for name, contract in _NAMES.items()
@@ -153,7 +149,7 @@ def _first(services: Services) -> TrustFile:
         engine=deployment.engine,  # type: ignore[arg-type]  # set_up took an Engine
         operators=operators,
         checkpoint=_newest(services),
-        contracts=contracts_of(context.contracts),
+        contracts=contracts_of(context.contracts.deployment),
         catalogue_hash=Catalogue.load().hash,
         registries=(context.settings.origin,),
     )

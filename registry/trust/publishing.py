@@ -91,7 +91,7 @@ def _check_own(session: Session, context: Context, file: TrustFile) -> None:
     found: dict[str, tuple[object, object]] = {
         "chain_id": (file.chain_id, deployment.chain_id),
         "genesis_hash": (file.genesis_hash, deployment.genesis_hash),
-        "contracts": (dict(file.contracts), contracts_of(context.contracts)),
+        "contracts": (dict(file.contracts), contracts_of(context.contracts.deployment)),
         "engine": (file.engine == "anvil", deployment.engine == "anvil"),
     }
     if file.engine == "anvil":  # nothing that this registry signs would count
