@@ -35,6 +35,8 @@ app = typer.Typer(
 # A card, a look-up address, an SD-JWT: what somebody may take for an argument.
 _CONTENT = re.compile(re.escape(PREFIX) + r"|https?://|eyJ[A-Za-z0-9_\-]+\.[^/]*~")
 
+_OFFLINE = typer.Option("--offline", help="Use the snapshot alone. 只用离线数据。")
+
 
 app.add_typer(evidence.app, name="evidence")
 
@@ -76,9 +78,7 @@ def check(
         str, typer.Argument(metavar="PATH_OR_-", help="A file, or - for standard input. 文件。")
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON. 输出 JSON。")] = False,
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Use the snapshot alone. 只用离线数据。")
-    ] = False,
+    offline: Annotated[bool, _OFFLINE] = False,
     audience: Annotated[
         str | None, typer.Option(help="Who you told the holder you are. 核验方名称。")
     ] = None,
@@ -142,9 +142,7 @@ def sync() -> None:
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on. 监听地址。")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port. 端口。")] = 8090,
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Use the snapshot alone. 只用离线数据。")
-    ] = False,
+    offline: Annotated[bool, _OFFLINE] = False,
     audience: Annotated[
         str | None,
         typer.Option(

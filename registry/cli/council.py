@@ -26,6 +26,7 @@ from registry.cli.council_session import (
     sender_of,
     wallet_of,
 )
+from registry.cli.proposing import Code
 from registry.cli.proposing import app as proposing
 from registry.cli.session import acting
 from registry.errors import ConflictError
@@ -151,9 +152,7 @@ def hand_over(
 
 
 @app.command()
-def decline(
-    department: Annotated[str, typer.Argument(help="The department. 部门代码。")],
-) -> None:
+def decline(department: Code) -> None:
     """Give up what of a department awaits the council. 放弃等待理事会的事项。"""
     with acting() as (services, actor):
         count = services.orders.decline(actor, department)

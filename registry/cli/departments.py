@@ -11,6 +11,7 @@ from registry.cli.session import acting, opened
 app = typer.Typer(help="Departments. 部门。", no_args_is_help=True)
 officers = typer.Typer(help="Officers and systems. 人员与系统。", no_args_is_help=True)
 _CODE = typer.Argument(help="The department's code. 部门代码。")
+_KIND = typer.Argument(help="The kind's code. 证照种类。")
 
 
 @app.command()
@@ -67,10 +68,7 @@ def lift(code: Annotated[str, _CODE]) -> None:
 
 
 @app.command("grant-kind")
-def grant_kind(
-    code: Annotated[str, _CODE],
-    kind: Annotated[str, typer.Argument(help="The kind's code. 证照种类。")],
-) -> None:
+def grant_kind(code: Annotated[str, _CODE], kind: Annotated[str, _KIND]) -> None:
     """Let a department issue a kind. 授权签发某类证照。"""
     with acting() as (services, actor):
         services.departments.grant_kind(actor, code, kind)
@@ -78,10 +76,7 @@ def grant_kind(
 
 
 @app.command("withdraw-kind")
-def withdraw_kind(
-    code: Annotated[str, _CODE],
-    kind: Annotated[str, typer.Argument(help="The kind's code. 证照种类。")],
-) -> None:
+def withdraw_kind(code: Annotated[str, _CODE], kind: Annotated[str, _KIND]) -> None:
     """Take the right to issue a kind away. 撤回签发授权。"""
     with acting() as (services, actor):
         services.departments.withdraw_kind(actor, code, kind)

@@ -26,6 +26,8 @@ _WITHDRAWN = {
     Status.REVOKED: "注意：此证照已撤销，核验不会通过。Note: it is revoked and will not verify.",
     Status.SUSPENDED: "注意：此证照已暂停，核验不会通过。Note: suspended; it will not verify.",
 }
+_JSON = typer.Option("--json", help="As JSON. 输出 JSON。")
+_DEPARTMENT = typer.Option(help="The department. 部门。")
 _REASON = typer.Option(help="Kept here, not on the chain. 原因（不上链）。")
 
 
@@ -34,7 +36,7 @@ def import_file(
     file: Annotated[Path, typer.Argument(help="A CSV or Excel file. CSV 或 Excel 文件。")],
     kind: Annotated[str, typer.Option(help="The kind of all rows. 证照种类。")],
     department: Annotated[str, typer.Option(help="The issuing department. 签发部门。")],
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON. 输出 JSON。")] = False,
+    as_json: Annotated[bool, _JSON] = False,
 ) -> None:
     """Read applications from a file: good rows are kept, every error is told. 导入。
 
@@ -79,7 +81,7 @@ def progress(
     watch: Annotated[
         bool, typer.Option("--watch", help="Until nothing of it is left to do. 持续显示直到完成。")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON. 输出 JSON。")] = False,
+    as_json: Annotated[bool, _JSON] = False,
 ) -> None:
     """Tell how far an import's documents have come, and how long they will take. 进度。"""
     with acting_at_length() as (registry, actor):
@@ -97,13 +99,13 @@ def reject(document: Annotated[str, _ID], reason: Annotated[str, _REASON]) -> No
 
 @app.command("list")
 def list_documents(
-    department: Annotated[str, typer.Option(help="The department. 部门。")],
+    department: Annotated[str, _DEPARTMENT],
     state: Annotated[DocumentState | None, typer.Option(help="Only in this state. 状态。")] = None,
     job: Annotated[
         str | None, typer.Option("--import", help="Only of this import. 导入批次。")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="At most so many. 条数。")] = 100,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON. 输出 JSON。")] = False,
+    as_json: Annotated[bool, _JSON] = False,
 ) -> None:
     """List a department's documents. 列出证照。"""
     with acting() as (services, actor):
@@ -120,8 +122,8 @@ def list_documents(
 
 @app.command()
 def status(
-    department: Annotated[str, typer.Option(help="The department. 部门。")],
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON. 输出 JSON。")] = False,
+    department: Annotated[str, _DEPARTMENT],
+    as_json: Annotated[bool, _JSON] = False,
 ) -> None:
     """Tell how many documents are in each state. 各状态数量。"""
     with acting() as (services, actor):
