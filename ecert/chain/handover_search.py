@@ -114,8 +114,11 @@ def _votes(
     if epoch is None:
         raise _not_found(first.number)
     votes: dict[bytes, bytes] = {}
-    for header in headers.downwards(max(1, epoch * rules.epoch_length), first.number - 1):
+    lowest = max(1, epoch * rules.epoch_length, following.votes_from(recipient, recipient))
+    for header in headers.downwards(lowest, first.number - 1):
         if rules.epoch(header.number) != epoch or header.coinbase not in old:
+            continue
+        if header.number < following.votes_from(recipient, header.coinbase):
             continue
         extra = Extra.decode(header.extra)
         if extra.vote == wanted and extra.validators == following.at(header.number):

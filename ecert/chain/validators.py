@@ -4,11 +4,13 @@ The set changes by votes in headers (one a header, its proposer's): when more th
 validators have voted the same since the last epoch block, the next block names the new set. A
 ``Handover`` shows one such change. Each of its headers is sealed by a quorum of the set at its
 height, the first one of the new set by that set, and names the last vote's block as its parent.
+Votes on whoever came or went are used up with that, as are all votes by whoever went.
 
 What Besu and GoQuorum do differently: a vote in an epoch block counts in GoQuorum and not in Besu.
 """
 
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 
 from ecert import limits
@@ -48,6 +50,10 @@ class VotingRules:
             return None
         return block // self.epoch_length
 
+    def epoch_start(self, block: int) -> int:
+        """Return the first block of a block's epoch: no vote from before it counts in the block."""
+        return block - block % self.epoch_length
+
     def lapsed(self, change: int, block: int) -> bool:
         """Whether no vote from before ``change`` can count in ``block`` or later."""
         return block // self.epoch_length > change // self.epoch_length
@@ -66,6 +72,8 @@ class Following:
         validators: Its set.
         rules: How votes are counted.
         counted: Whose seals count; all validators' when not given.
+        votes_from: From which block on votes count; from the certain block on when not given. What
+            was changed and changed back before it cannot be seen, and its votes are used up.
     """
 
     def __init__(
@@ -75,16 +83,17 @@ class Following:
         rules: VotingRules,
         *,
         counted: frozenset[bytes] | None = None,
+        votes_from: int | None = None,
     ) -> None:
         self._sets = [(block, tuple(sorted(validators)))]
         self._rules = rules
         self._counted = counted
+        self._votes_from = block if votes_from is None else votes_from
+        self._changed: dict[bytes, int] = {}  # who, and from which block on
 
     def branch(self) -> "Following":
         """Return another of these that knows the same and goes its own way."""
-        other = Following(*self.base, self._rules, counted=self._counted)
-        other._sets = list(self._sets)
-        return other
+        return deepcopy(self)
 
     @property
     def base(self) -> tuple[int, tuple[bytes, ...]]:
@@ -107,6 +116,14 @@ class Following:
             if block >= since:
                 return validators
         return self._sets[0][1]
+
+    def votes_from(self, recipient: bytes, proposer: bytes) -> int:
+        """Return from which block on a proposer's votes on a recipient count.
+
+        Engines drop all votes on whoever came or went, and all votes by whoever went.
+        """
+        changes = (self._changed.get(address, 0) for address in (recipient, proposer))
+        return max(self._votes_from, *changes)
 
     def check(self, header: BlockHeader) -> qbft.Extra:
         """Check that a quorum of the set at its height sealed a header.
@@ -132,9 +149,11 @@ class Following:
         votes = [BlockHeader.decode(encoded) for encoded in handover.votes]
         self._check_order(votes, first)
         new = qbft.Extra.decode(first.extra).validators
-        self._check_votes(votes, first, self._change(new, first))
+        wanted = self._change(new, first)
+        self._check_votes(votes, first, wanted)
         qbft.check_seals(first, new, counted=self._counted)
         self._sets.append((first.number, new))
+        self._changed[wanted.recipient] = first.number
 
     def _check_order(self, votes: Sequence[BlockHeader], first: BlockHeader) -> None:
         numbers = [vote.number for vote in votes]
@@ -166,6 +185,8 @@ class Following:
                 raise _invalid(first, "epoch")
             if vote.coinbase not in self.validators:
                 raise _invalid(first, "proposer")
+            if vote.number < self.votes_from(wanted.recipient, vote.coinbase):
+                raise _invalid(first, "lapsed")
             proposers.add(vote.coinbase)
         if len(proposers) != len(votes):
             raise ProofError("votes_too_few", found=len(proposers), needed=len(votes))

@@ -87,8 +87,12 @@ class Seals:
         raise failure
 
     def _begin(self) -> Following:
-        base = self._base()
-        return Following(base.number, base.validators, self._rules)
+        return self._following_from(self._base())
+
+    def _following_from(self, base: Base) -> Following:
+        """Follow from a base, and count votes of its whole epoch: it follows every change."""
+        votes_from = self._rules.epoch_start(base.number)
+        return Following(base.number, base.validators, self._rules, votes_from=votes_from)
 
     def _followed(self, nodes: Nodes, known: Following, header: Header) -> Following:
         following = known.branch()
@@ -109,7 +113,7 @@ class Seals:
         base = Base(*following.base)
         if self._rules.lapsed(max(base.number, following.since), header.number):
             base = Base(header.number, validators)  # no vote from before it counts any more
-            self._following = Following(base.number, base.validators, self._rules)
+            self._following = self._following_from(base)
         return SealedHeader(
             header.number, header.hash, header.state_root, header.time, validators, base
         )

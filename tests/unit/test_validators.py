@@ -1,6 +1,6 @@
 """How the validators changed: real networks are followed, and no change that was made up."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 from qbft_vectors import NETWORKS, Recorded, recorded
@@ -291,6 +291,64 @@ def test_a_vote_from_before_the_last_change_still_counts() -> None:
     following.take(handover_at(chain.headers, 5))
     following.take(handover_at(chain.headers, 7))
     assert following.validators == chain.validators
+
+
+def left_and_returned() -> tuple[QbftChain, bytes, list[Handover], list[bytes]]:
+    """A chain of four whose last left and came back within an epoch; and the votes to drop it."""
+    chain = QbftChain(4)
+    chain.extend(2)
+    gone = chain.validators[3]
+    found = []
+    for vote in ((gone, False), (gone, True)):
+        chain.change(vote)
+        chain.block()
+        found.append(handover_at(chain.headers, chain.height))
+    return chain, gone, found, list(found[0].votes)
+
+
+def dropped_again(chain: QbftChain, gone: bytes, votes: Iterable[bytes]) -> Handover:
+    """What two thieves make of used votes and one of their own in a block that all sealed."""
+    one, two, *_ = kept = tuple(key for key in chain.validators if key != gone)
+    fresh = chain.block((gone, False), proposer=one)
+    first = chain.header(chain.height + 1, kept, proposer=one, sealers=(one, two))
+    return Handover((*votes, fresh), first)
+
+
+def test_votes_of_a_change_that_was_undone_are_used_up() -> None:
+    chain, gone, handovers, votes = left_and_returned()
+    following = Following(0, chain.sets[0], QUORUM)
+    follow(following, handovers)
+    wrong = dropped_again(chain, gone, votes[1:])
+    assert refusal(lambda: following.take(wrong)) == ("handover_invalid", "lapsed")
+    chain.change((gone, False))  # by new votes it goes
+    chain.block()
+    following.take(handover_at(chain.headers, chain.height))
+    assert following.validators == chain.validators
+
+
+def test_votes_from_before_the_certain_block_are_not_known_to_count() -> None:
+    chain, gone, _, votes = left_and_returned()
+    following = Following(chain.height, chain.validators, QUORUM)
+    wrong = dropped_again(chain, gone, votes[1:])
+    assert refusal(lambda: following.take(wrong)) == ("handover_invalid", "lapsed")
+    assert following.branch().validators == chain.sets[0]
+
+
+def test_votes_of_a_validator_from_before_it_left_are_used_up() -> None:
+    chain = QbftChain(4)
+    a, b, c, d = chain.validators
+    new = chain.new_key()
+    early = chain.block((new, True), proposer=d)
+    following = Following(0, chain.sets[0], QUORUM)
+    for vote in ((d, False), (d, True)):
+        chain.change(vote)
+        chain.block()
+        following.take(handover_at(chain.headers, chain.height))
+    votes = [chain.block((new, True), proposer=proposer) for proposer in (a, b)]
+    assert new not in chain.validators
+    first = chain.header(chain.height + 1, tuple(sorted((a, b, c, d, new))))
+    wrong = Handover((early, *votes), first)
+    assert refusal(lambda: following.take(wrong)) == ("handover_invalid", "lapsed")
 
 
 def test_only_those_count_who_are_validators_later_on() -> None:
