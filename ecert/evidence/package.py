@@ -2,12 +2,14 @@
 
 ::
 
-    evidence = { 1: "ecert-evidence/1", 2: document, 3: proof, 4: trust version,
-                 5: { 2: SHA-256 of document, 3: SHA-256 of proof } }
-    document = bytes of a document file, or of a card's text: what was signed, with its receipt
-    proof    = bytes of { ? 1: header, ? 2: handovers, ? 3: checkpoint, 4: nodes, ? 5: timestamp }
+    evidence  = { 1: "ecert-evidence/1", 2: statement, 3: document, 4: proof, 5: trust version,
+                  6: { 3: SHA-256 of document, 4: SHA-256 of proof } }
+    statement = what it proves and what not: the text that proof determines (statement.py)
+    document  = bytes of a document file, or of a card's text: what was signed, with its receipt
+    proof     = bytes of { ? 1: header, ? 2: handovers, ? 3: checkpoint, 4: nodes, ? 5: timestamp }
 
-The proof stands by itself: it is what a registry or a node gives, whoever holds the document.
+The proof stands by itself: it is what a registry or a node gives, whoever holds the document. The
+statement stands before all that is not text, where whoever opens the file with any tool meets it.
 """
 
 import hashlib
@@ -22,12 +24,13 @@ from ecert.chain.state_proof import StateProof
 from ecert.chain.validators import Handover
 from ecert.checkpoint import MAX_CHECKPOINT_BYTES
 from ecert.errors import MalformedError
+from ecert.evidence.statement import statement
 
 FORMAT = "ecert-evidence/1"
 SUFFIX = ".ecert-evidence"
 MEDIA_TYPE = "application/vnd.ecert.evidence+cbor"
 
-_FORMAT, _DOCUMENT, _PROOF, _TRUST_VERSION, _MANIFEST = range(1, 6)
+_FORMAT, _STATEMENT, _DOCUMENT, _PROOF, _TRUST_VERSION, _MANIFEST = range(1, 7)
 _HEADER, _HANDOVERS, _CHECKPOINT, _NODES, _TIMESTAMP = range(1, 6)
 _DEPTH = 5
 
@@ -43,6 +46,12 @@ class ChainProof:
 
     state: StateProof
     timestamp: bytes | None
+
+    @property
+    def statement(self) -> str:
+        """What a package with this proof must say of itself."""
+        sealed = self.state.block.header is not None
+        return statement(sealed=sealed, stamped=self.timestamp is not None)
 
     def encode(self) -> bytes:
         """Return its bytes."""
@@ -102,6 +111,7 @@ class Evidence:
         data = cbor_encode(
             {
                 _FORMAT: FORMAT,
+                _STATEMENT: self.proof.statement,
                 _DOCUMENT: self.document,
                 _PROOF: proof,
                 _TRUST_VERSION: self.trust_version,
@@ -117,13 +127,17 @@ class Evidence:
 
         Raises:
             MalformedError: ``too_large``, ``cbor_…``, ``field_malformed``;
-                ``evidence_manifest_differs`` for one that was damaged or changed.
+                ``evidence_manifest_differs`` for one that was damaged or changed;
+                ``evidence_statement_differs`` for one that says of itself what it must not.
         """
         value = _map(data, limits.MAX_EVIDENCE_BYTES, "evidence")
         parts = _Parts(value, "evidence")
-        parts.only(_FORMAT, _DOCUMENT, _PROOF, _TRUST_VERSION, _MANIFEST)
+        parts.only(_FORMAT, _STATEMENT, _DOCUMENT, _PROOF, _TRUST_VERSION, _MANIFEST)
         if value.get(_FORMAT) != FORMAT:
             raise parts.fail(_FORMAT)
+        said = value.get(_STATEMENT)
+        if not isinstance(said, str):
+            raise parts.fail(_STATEMENT)
         document = parts.octets(_DOCUMENT, limits.MAX_DOCUMENT_FILE_BYTES)
         proof = parts.octets(_PROOF, limits.MAX_EVIDENCE_BYTES)
         version = value.get(_TRUST_VERSION)
@@ -131,12 +145,15 @@ class Evidence:
             raise parts.fail(_TRUST_VERSION)
         if value.get(_MANIFEST) != _manifest(document, proof):
             raise MalformedError("evidence_manifest_differs")
-        return cls(document, ChainProof.decode(proof), version)
+        decoded = ChainProof.decode(proof)
+        if said != decoded.statement:
+            raise MalformedError("evidence_statement_differs")
+        return cls(document, decoded, version)
 
 
 def is_evidence(data: bytes) -> bool:
-    """Tell whether data begin as a package does: a map of five whose first is the format."""
-    return data.startswith(bytes([0xA5, _FORMAT]) + cbor_encode(FORMAT))
+    """Tell whether data begin as a package does: a map of six whose first is the format."""
+    return data.startswith(bytes([0xA6, _FORMAT]) + cbor_encode(FORMAT))
 
 
 def _manifest(document: bytes, proof: bytes) -> dict[int, bytes]:

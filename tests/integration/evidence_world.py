@@ -11,6 +11,7 @@ from typing import Any
 from ecert.cbor import cbor_encode
 from ecert.chain.node import Nodes
 from ecert.chain.state_proof import gather
+from ecert.errors import EcertError
 from ecert.evidence import ChainProof, Evidence, EvidenceReport, check_evidence, make_evidence
 from ecert.evidence import package as packages
 from ecert.facts import Query
@@ -125,10 +126,16 @@ def with_proof(evidence: Evidence, **changes: Any) -> Evidence:
     return replace(evidence, proof=replace(proof, state=state, timestamp=stamp))
 
 
-def reseal(document: bytes, proof: bytes, version: int = 1) -> bytes:
-    """Return a package of any bytes whose manifest agrees with them."""
+def reseal(document: bytes, proof: bytes, version: int = 1, statement: object = None) -> bytes:
+    """Return a package of any bytes whose manifest and statement agree with them."""
+    if statement is None:
+        try:
+            statement = ChainProof.decode(proof).statement
+        except EcertError:
+            statement = ""  # there is none that agrees
     manifest = packages._manifest(document, proof)
-    return cbor_encode({1: packages.FORMAT, 2: document, 3: proof, 4: version, 5: manifest})
+    members = (packages.FORMAT, statement, document, proof, version, manifest)
+    return cbor_encode(dict(enumerate(members, 1)))
 
 
 def flipped(data: bytes, positions: Sequence[int], bit: int) -> bytes:

@@ -52,7 +52,7 @@ def flip_anywhere(data: bytes, trust: TrustStore, copies: int, seed: int) -> Out
 
 
 def flip_and_reseal(data: bytes, trust: TrustStore, copies: int, seed: int) -> Outcome:
-    """Flip bits in document and proof, and make the manifest agree: what an attacker does."""
+    """Flip bits in document and proof, and make all else agree: what an attacker does."""
     chosen = random.Random(seed)
     outcome = Outcome()
     whole = Evidence.decode(data)
@@ -66,6 +66,19 @@ def flip_and_reseal(data: bytes, trust: TrustStore, copies: int, seed: int) -> O
         changed = list(parts)
         changed[part] = _flipped(parts[part], [inside, *others], chosen)
         _count(outcome, reseal(*changed), data, trust)
+    return outcome
+
+
+def flip_statement(data: bytes, trust: TrustStore, copies: int, seed: int) -> Outcome:
+    """Flip bits in what the package says of itself; no manifest covers it."""
+    chosen = random.Random(seed)
+    outcome = Outcome()
+    said = Evidence.decode(data).proof.statement.encode()
+    start, size = data.index(said), len(said)
+    for copy in range(copies):
+        places = [start + copy * size // copies]
+        places += [start + chosen.randrange(size) for _ in range(chosen.choice(FLIPS) - 1)]
+        _count(outcome, _flipped(data, places, chosen), data, trust)
     return outcome
 
 

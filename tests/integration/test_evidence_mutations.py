@@ -9,11 +9,12 @@ from ecert.cbor import cbor_encode
 from ecert.errors import EcertError, MalformedError
 from ecert.evidence import Evidence
 from ecert.limits import MAX_EVIDENCE_BYTES
+from ecert.report import Verdict
 from ecert.trust import TrustStore
 from networks.embedded import EmbeddedChain
 from tests.fakes.timestamp_authority import Authority
 from tests.integration.evidence_world import EvidenceWorld, check, evidence_world, reseal
-from tests.integration.mutations import flip_and_reseal, flip_anywhere
+from tests.integration.mutations import flip_and_reseal, flip_anywhere, flip_statement
 
 COPIES = 200
 
@@ -50,11 +51,18 @@ def test_flipped_bits_with_a_manifest_that_agrees(stamped: tuple[bytes, TrustSto
     assert outcome.refused.total() > COPIES // 2
 
 
+def test_flipped_bits_in_what_it_says_of_itself(stamped: tuple[bytes, TrustStore]) -> None:
+    outcome = flip_statement(*stamped, COPIES, seed=5)
+    assert outcome.refused.total() == COPIES, outcome
+    assert outcome.refused["evidence_statement_differs"] > COPIES // 3
+
+
 def test_on_an_embedded_chain_too(world: EvidenceWorld) -> None:
     trust = world.operators_trust()
     data, _ = world.made(trust)
     assert flip_anywhere(data, trust, COPIES, seed=3).changed == []
     assert flip_and_reseal(data, trust, COPIES, seed=4).changed == []
+    assert flip_statement(data, trust, COPIES, seed=6).refused.total() == COPIES
 
 
 def test_cut_and_prolonged(stamped: tuple[bytes, TrustStore]) -> None:
@@ -89,6 +97,8 @@ def test_other_forms(stamped: tuple[bytes, TrustStore]) -> None:
     unreadable(deep, trust)
     unreadable(reseal(document, deep), trust)
     unreadable(reseal(document, proof, version=0), trust)
+    unreadable(reseal(document, proof, statement=""), trust)
+    assert check(reseal(document, proof), trust).verdict is Verdict.VALID
 
 
 def unreadable(data: bytes, trust: TrustStore) -> None:

@@ -78,8 +78,8 @@ class _ByHand:
             )
         )
         yield Text(self.say("hand_parts"))
-        proof = f"cbor2.loads({_READ}[3])"
-        parts = [(f"{_READ}[2]", "document"), (f"{_READ}[3]", "proof")]
+        proof = f"cbor2.loads({_READ}[4])"
+        parts = [(f"{_READ}[3]", "document"), (f"{_READ}[4]", "proof")]
         if self.exhibit.header is None:
             parts.append((f"{proof}[3]", "checkpoint"))
         else:
