@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import pairwise
 
 import httpx
 import pytest
@@ -47,20 +48,33 @@ def test_what_chain_it_is(api: ApiWorld, public: httpx.Client) -> None:
 
 def test_blocks_are_listed_without_gap(public: httpx.Client) -> None:
     seen: list[int] = []
+    times: list[int] = []
+    gaps: list[int | None] = []
     before = None
     for _ in range(50):
-        page = public.get("/v1/chain/blocks", params=_given(before=before, limit=5)).json()
+        page = public.get("/v1/chain/blocks", params=_given(before=before, limit=15)).json()
         seen += [block["number"] for block in page["blocks"]]
+        times += [block["time"] for block in page["blocks"]]
+        gaps += [block["seconds"] for block in page["blocks"]]
         assert all(block["sealers"] == [] for block in page["blocks"])
         before = page["next"]
         if before is None:
             break
     assert seen == list(range(seen[0], -1, -1))
+    assert gaps == [*(newer - older for newer, older in pairwise(times)), None]
 
 
 def test_an_embedded_chain_has_no_validators(public: httpx.Client) -> None:
     said = public.get("/v1/chain/validators").json()
     assert (said["validators"], said["quorum"], said["blocks"]) == ([], None, 0)
+    earlier = public.get("/v1/chain/validators", params={"block": said["block"] - 1})
+    assert earlier.json() == said | {"block": said["block"] - 1}
+
+
+def test_a_block_that_is_not_final_has_no_validators_yet(public: httpx.Client) -> None:
+    newest = public.get("/v1/chain/validators").json()["block"]
+    answer = public.get("/v1/chain/validators", params={"block": newest + 1000})
+    assert (answer.status_code, problem(answer)) == (404, "block_not_final")
 
 
 def test_departments_and_their_histories(public: httpx.Client) -> None:
@@ -97,7 +111,8 @@ def test_anchors_and_days(public: httpx.Client) -> None:
         "/v1/chain/anchors?department=%C3%BC", "/v1/chain/anchors?limit=201",
         "/v1/chain/anchors?before=x", "/v1/chain/days?limit=0", "/v1/chain/departments?after=%00",
         f"/v1/chain/anchors/{DEPARTMENT}/0x00", "/v1/chain/departments/" + "x" * 21,
-        "/v1/chain/validators?blocks=1000",
+        "/v1/chain/validators?blocks=1000", "/v1/chain/validators?block=0",
+        "/v1/chain/validators?block=99999999999999999999",
     ],
 )  # fmt: skip
 def test_bad_input(public: httpx.Client, path: str) -> None:

@@ -20,6 +20,7 @@ from ecert.report import Verdict
 from ecert.trust import TrustStore
 from networks.qbft.membership import add_node, add_validator
 from networks.qbft.network import Network
+from registry.api.schemas.chain import BlockPage
 from registry.explorer.blocks import activity, newest_blocks, sealed
 from tests.integration.evidence_world import check
 from tests.integration.mutations import flip_and_reseal
@@ -77,6 +78,9 @@ def test_what_pages_are_shown_of_the_network(deed: Deed) -> None:
     newest = deed.nodes.header("latest").number
     blocks = newest_blocks(deed.nodes, newest, 20, sealed=True)
     assert [block.header.number for block in blocks] == list(range(newest, newest - 20, -1))
+    page = BlockPage.of(blocks, 19)
+    assert (len(page.blocks), page.next) == (19, newest - 18)
+    assert all(block.seconds is not None for block in page.blocks)
     for block in blocks:
         by = sealed(block)
         assert by is not None
@@ -90,7 +94,7 @@ def test_what_pages_are_shown_of_the_network(deed: Deed) -> None:
 
 
 def test_a_package_after_a_validator_joined(deed: Deed, tmp_path: Path) -> None:
-    before, _ = deed.evidence()
+    before, earlier = deed.evidence()
     node = add_node(deed.network)
     add_validator(deed.network, node.name)
     goes_on(deed.network, deed.network.nodes, more=2)  # the next block is the first of five
@@ -99,6 +103,10 @@ def test_a_package_after_a_validator_joined(deed: Deed, tmp_path: Path) -> None:
     assert len(report.block.validators) == 5
     assert node.entry.validator in report.block.validators
     assert len(report.sealers) >= 4
+    assert [
+        {one.address for one in activity(newest_blocks(deed.nodes, at, 3, sealed=True))}
+        for at in (earlier.block.number, report.block.number)
+    ] == [set(earlier.block.validators), set(report.block.validators)]
     assert len(data) < LIMIT
     for package in (before, data):
         path = tmp_path / "deed"

@@ -44,6 +44,10 @@ Code = Annotated[
 Before = Annotated[
     int | None, Query(ge=1, le=MAX_INTEGER, description="Only those before this one.")
 ]
+AtBlock = Annotated[
+    int | None,
+    Query(ge=1, le=MAX_INTEGER, description="As of this final block; the newest if not given."),
+]
 Rows = Annotated[int, Query(ge=1, le=MAX_ROWS, description="Entries at most.")]
 Blocks = Annotated[int, Query(ge=1, le=MAX_BLOCKS, description="Blocks at most.")]
 
@@ -90,16 +94,20 @@ def blocks(edge: AnEdge, before: Before = None, limit: Blocks = 20) -> BlockPage
     newest = edge.explorer.final().number
     if before is not None:
         newest = min(newest, before - 1)
-    return BlockPage.of(
-        newest_blocks(edge.explorer.nodes(), newest, limit, sealed=edge.explorer.has_validators())
-    )
+    sealed = edge.explorer.has_validators()
+    found = newest_blocks(edge.explorer.nodes(), newest, limit + 1, sealed=sealed)
+    return BlockPage.of(found, limit)
 
 
 @router.get("/chain/validators")
 @rated(cost=10, at_once="pages")
-def validators(edge: AnEdge, blocks: Blocks = MAX_BLOCKS) -> ValidatorList:
-    """List the validators with what they did in the last blocks."""
+def validators(edge: AnEdge, block: AtBlock = None, blocks: Blocks = MAX_BLOCKS) -> ValidatorList:
+    """List the validators at a block, with what they did in the last blocks up to it."""
     newest = edge.explorer.final().number
+    if block is not None:
+        if block > newest:
+            raise NotFoundError("block_not_final", block=block, final=newest)
+        newest = block
     sealed = edge.explorer.has_validators()
     found = newest_blocks(edge.explorer.nodes(), newest, blocks, sealed=True) if sealed else []
     members = [ValidatorAnswer.of(validator) for validator in activity(found)]

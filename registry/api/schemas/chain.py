@@ -67,7 +67,7 @@ class BlockAnswer(Answer):
     hash: str
     time: int
     seconds: int | None
-    """Since the block before; None for the last one listed."""
+    """Since the block before; None for block 0."""
     transactions: int
     proposer: str | None
     """Address of the validator that proposed it; None on a chain without validators."""
@@ -94,11 +94,14 @@ class BlockPage(Answer):
     )  # fmt: skip
 
     @classmethod
-    def of(cls, blocks: list[Block]) -> Self:
-        """Return the page for blocks, newest first."""
+    def of(cls, blocks: list[Block], limit: int) -> Self:
+        """Return the page for the first ``limit`` of blocks, newest first.
+
+        One block more tells how long the last one listed took.
+        """
         gaps = [newer.header.time - older.header.time for newer, older in pairwise(blocks)]
         rows = []
-        for block, seconds in zip(blocks, [*gaps, None], strict=True):
+        for block, seconds in zip(blocks[:limit], [*gaps, None], strict=False):
             by = sealed(block)
             rows.append(
                 BlockAnswer(
@@ -112,7 +115,7 @@ class BlockPage(Answer):
                     sealers=[] if by is None else [hex_text(sealer) for sealer in by.sealers],
                 )
             )
-        last = blocks[-1].header.number if blocks else 0
+        last = rows[-1].number if rows else 0
         return cls(blocks=rows, next=last or None)
 
 
