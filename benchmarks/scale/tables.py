@@ -6,12 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.scale import constants
-from benchmarks.scale.growth import (
-    GAS_A_SECOND,
-    OFFICE_SECONDS,
-    Growth,
-    OneByOne,
-)
+from benchmarks.scale.growth import GAS_A_SECOND, OFFICE_SECONDS, Growth
+from benchmarks.scale.one_by_one import OneByOne
 from benchmarks.scale.steps import PROVINCE, STEPS
 from ecert.limits import CARD_TREE_SIZE, MAX_TREE_SIZE
 

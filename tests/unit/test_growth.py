@@ -12,9 +12,9 @@ from benchmarks.scale.growth import (
     WALLET_ARTEFACTS,
     WORDS_PER_LIST,
     Growth,
-    OneByOne,
     Workload,
 )
+from benchmarks.scale.one_by_one import OneByOne
 from benchmarks.scale.steps import CITY, COUNTRY, COUNTRY_LARGE_TREES, PROVINCE, STEPS
 from ecert import limits
 from ecert.kinds import Catalogue
