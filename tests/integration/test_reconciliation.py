@@ -1,14 +1,11 @@
-"""Database and chain of different age, and documents that waited too long: both are mended."""
+"""Database and chain of different age are mended."""
 
 import shutil
-import sqlite3
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 from registry_world import DEPARTMENT, RegistryWorld
+from restorable_world import Restorable, restorable  # noqa: F401  # a fixture
 from sqlmodel import select
 
 from ecert.chain.node import Nodes
@@ -18,98 +15,18 @@ from ecert.report import Verdict
 from ecert.signing import SoftwareSigner
 from networks.embedded import EmbeddedChain
 from registry.access.models import Role
-from registry.application import Registry
 from registry.batches.models import Batch, BatchState
 from registry.batches.sealing import queue_anchors, seal_waiting
 from registry.claims.service import OfferedKey
-from registry.clock import unix_now
-from registry.documents.models import (
-    Artefact,
-    ArtefactForm,
-    ArtefactState,
-    DocumentRecord,
-    DocumentState,
-)
+from registry.documents.models import DocumentRecord
 from registry.documents.signing import sign_approved
 from registry.errors import ReconciliationError
 from registry.outbox.comparison import compare
 from registry.outbox.duty import duty_of
-from registry.outbox.models import Transaction, TransactionState
+from registry.outbox.models import TransactionState
 from registry.outbox.worker import Worker
 from registry.status.lists import SKIPPED_LISTS
 from registry.status.models import ChangeState, StatusChange
-from tests.databases import BACKENDS, Postgres, sqlite_in
-
-
-class MovableClock:
-    """The real clock, moved."""
-
-    def __init__(self) -> None:
-        self.offset = 0
-
-    def __call__(self) -> int:
-        return unix_now() + self.offset
-
-
-@dataclass
-class Restorable:
-    """A registry whose chain and database can be put back to an earlier state."""
-
-    directory: Path
-    clock: MovableClock
-    world: RegistryWorld
-    url: str
-    postgres: Postgres | None
-    copies: dict[str, str] = field(default_factory=dict)
-
-    def start(self) -> None:
-        """Open chain and worker anew, as after a restart."""
-        self.world.chain = EmbeddedChain(self.directory / "chain")
-        self.world.worker = Worker.embedded(self.world.registry, self.world.chain)
-
-    def stop(self) -> None:
-        self.world.chain.close()
-        self.world.registry.database.dispose()
-
-    def save(self, name: str) -> None:
-        """Keep a copy of chain and database; both are at rest."""
-        target = self.directory / "saved" / name
-        target.mkdir(parents=True)
-        shutil.copy(self.directory / "chain" / "state.json", target)
-        if self.postgres is not None:
-            self.copies[name] = self.postgres.copy(self.url)
-            return
-        with sqlite3.connect(self.directory / "registry.sqlite3") as source:
-            source.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        source.close()
-        shutil.copy(self.directory / "registry.sqlite3", target)
-
-    def restore_chain(self, name: str) -> None:
-        saved = self.directory / "saved" / name / "state.json"
-        shutil.copy(saved, self.directory / "chain" / "state.json")
-
-    def restore_database(self, name: str) -> None:
-        if self.postgres is not None:
-            self.postgres.replace(self.url, self.copies[name])
-            return
-        for left in ("registry.sqlite3-wal", "registry.sqlite3-shm"):
-            (self.directory / left).unlink(missing_ok=True)
-        saved = self.directory / "saved" / name / "registry.sqlite3"
-        shutil.copy(saved, self.directory / "registry.sqlite3")
-
-
-@pytest.fixture(params=BACKENDS)
-def restorable(anvil: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Restorable]:
-    del anvil
-    clock = MovableClock()
-    chain = EmbeddedChain(tmp_path / "chain")
-    server = request.getfixturevalue("postgres") if request.param == "postgresql" else None
-    url = sqlite_in(tmp_path) if server is None else server.new_database()
-    world = RegistryWorld.make(tmp_path, chain, url, clock=clock)
-    made = Restorable(tmp_path, clock, world, url, server)
-    made.world.worker.drain(seconds=60)
-    yield made
-    made.stop()
 
 
 def statuses(world: RegistryWorld, document: DocumentRecord) -> set[Verdict]:
@@ -348,87 +265,3 @@ class TestAnOlderDatabase:
         worker = Worker.embedded(restorable.world.registry, restorable.world.chain)
         with pytest.raises(ReconciliationError, match="chain_other_genesis"):
             worker.tick()
-
-
-class TestWaiting:
-    def test_what_waited_too_long_is_signed_anew(self, restorable: Restorable) -> None:
-        world, clock = restorable.world, restorable.clock
-        job = world.import_rows(3, seed=7)
-        world.approve(job)
-        with world.registry.transaction() as services:
-            revoked, suspended, plain = (row.id for row in world.documents(job))
-            session, context = services.session, services.context
-            clock.offset = -21 * 3600
-            sign_approved(session, context, 10)
-            seal_waiting(session, context)
-            queue_anchors(session, context)
-            services.statuses.revoke(world.approver, revoked, "test")
-            services.statuses.suspend(world.approver, suspended, "test")
-        old = {a.digest for row in world.documents(job) for a in world.artefacts(row.id)}
-        clock.offset = 0
-        world.worker.drain(seconds=60)
-        with world.registry.reading() as services:
-            batches = services.session.exec(select(Batch).order_by(Batch.id)).all()
-            artefacts = services.session.exec(
-                select(Artefact).where(Artefact.form != ArtefactForm.PADDING)
-            ).all()
-            states = services.session.exec(select(DocumentRecord.id, DocumentRecord.state)).all()
-        assert [batch.state for batch in batches] == [BatchState.DROPPED, BatchState.FINAL]
-        superseded = {a.digest for a in artefacts if a.state == ArtefactState.SUPERSEDED}
-        assert superseded == old
-        assert {world.verdict(a) for a in world.artefacts(plain)} == {Verdict.VALID}
-        assert {world.verdict(a) for a in world.artefacts(suspended)} == {Verdict.SUSPENDED}
-        assert world.artefacts(revoked) == [], "nobody needs a revoked document anew"
-        assert dict(states)[plain] == dict(states)[suspended] == DocumentState.ANCHORED
-
-    def test_a_wallets_artefact_keeps_its_holder(self, restorable: Restorable) -> None:
-        world, clock = restorable.world, restorable.clock
-        [document] = world.documents(world.issue(1, seed=8))
-        origin = world.registry.settings.origin
-        clock.offset = -21 * 3600
-        with world.registry.transaction() as services:
-            _, code = services.claims.make_code(world.clerk, document.id)
-            keys = [SoftwareSigner.generate(), SoftwareSigner.generate()]
-            main, card = (
-                OfferedKey(
-                    key.public_key.jwk, b64url_encode(key.sign(proof_input(code, origin))), view
-                )
-                for key, view in zip(keys, (None, "over18"), strict=True)
-            )
-            claim, secret = services.claims.redeem(code, main, [card])
-        clock.offset = 0
-        world.worker.drain(seconds=60)
-        with world.registry.transaction() as services:
-            content = services.claims.content(claim.id, secret)
-        assert content.complete
-        assert [a.holder_kid for a in content.artefacts] == [k.public_key.kid for k in keys]
-        assert {world.verdict(a) for a in content.artefacts} == {Verdict.VALID}
-
-
-class TestRefusals:
-    def test_a_refused_anchor_is_tried_again(self, restorable: Restorable) -> None:
-        """The department is suspended on the chain by somebody that this database does not know."""
-        world, clock = restorable.world, restorable.clock
-        registry: Registry = world.registry
-        with registry.transaction() as services:
-            services.departments.suspend(world.operator, DEPARTMENT)
-        world.worker.drain(seconds=60)
-        with registry.transaction() as services:
-            services.departments.get(DEPARTMENT).state = "admitted"  # type: ignore[assignment]
-        job = world.import_rows(1, seed=9)
-        world.approve(job)
-        world.worker.drain(seconds=60)
-        assert {row.state for row in world.documents(job)} == {DocumentState.BATCHED}
-        with registry.transaction() as services:
-            failed = services.outbox.in_state([TransactionState.FAILED])
-            assert [row.error for row in failed] == ["chain_suspended"]
-            services.departments.get(DEPARTMENT).state = "suspended"  # type: ignore[assignment]
-            services.session.flush()
-            services.departments.lift(world.operator, DEPARTMENT)
-        world.worker._mended_at = 0
-        world.worker.drain(seconds=60)
-        clock.offset = 3600
-        world.worker.drain(seconds=60)
-        with registry.reading() as services:
-            rows = services.session.exec(select(Transaction)).all()
-        assert {row.state for row in world.documents(job)} == {DocumentState.ANCHORED}, rows
