@@ -174,7 +174,7 @@ class RpcPool:
         keep: Keep connections for further calls, as ``Endpoint`` does.
 
     Raises:
-        MalformedError: ``rpc_url_malformed``, also when there is no address.
+        MalformedError: ``rpc_url_malformed``; ``rpc_url_missing`` when there is no address.
     """
 
     def __init__(
@@ -186,7 +186,7 @@ class RpcPool:
         keep: bool = False,
     ) -> None:
         if not urls:
-            raise MalformedError("rpc_url_malformed")
+            raise MalformedError("rpc_url_missing")
         self._nodes = [
             RpcNode(url, seconds=seconds, max_bytes=max_bytes, keep=keep) for url in urls
         ]

@@ -28,9 +28,13 @@ def printable(text: str, coverage: AbstractSet[int] | None = None) -> str:
 
 
 def is_wide(text: str, *, units: int) -> bool:
-    """Tell whether ``text`` takes more than ``units`` half-widths (Unicode Annex 11)."""
-    width = sum(2 if unicodedata.east_asian_width(char) in "WFA" else 1 for char in text)
-    return width > units
+    """Tell whether ``text`` takes more than ``units`` half-widths."""
+    return text_width(text) > units
+
+
+def text_width(text: str) -> int:
+    """Return how many half-widths ``text`` takes (Unicode Annex 11)."""
+    return sum(2 if unicodedata.east_asian_width(char) in "WFA" else 1 for char in text)
 
 
 def _visible(char: str, coverage: AbstractSet[int] | None) -> bool:

@@ -105,14 +105,16 @@ def make_network(directory: Path, plan: Plan) -> NetworkDescription:
     signs a header, and nothing in a header names the chain.
 
     Raises:
-        NetworkError: ``network_exists``, ``network_number_bad``, ``network_timeout_short``,
-            ``network_accounts_unsupported``, ``network_accounts_many``,
+        NetworkError: ``network_exists``, ``network_directory_used``, ``network_number_bad``,
+            ``network_timeout_short``, ``network_accounts_unsupported``, ``network_accounts_many``,
             ``network_subnet_none_free``.
         MalformedError: ``network_subnet_malformed``, ``file_unwritable``.
     """
     plan.check()
     if (directory / FILE).exists() or (directory / NODES).exists():
         raise NetworkError("network_exists", directory=directory)
+    if directory.is_dir() and any(directory.iterdir()):
+        raise NetworkError("network_directory_used", directory=directory)
     subnet = str(subnet_of(plan.subnet)) if plan.subnet else _free_subnet(plan.hosts)
     network = NetworkDescription(
         engine=plan.engine,
@@ -136,6 +138,7 @@ def make_network(directory: Path, plan: Plan) -> NetworkDescription:
         epoch_length=network.epoch_length,
         time=int(time.time()),
     )
+    write_file(directory / ".gitignore", b"*\n", mode=0o644)  # no commit may take keys along
     write_file(directory / GENESIS, first, mode=0o644)
     _write(directory, network)
     return network

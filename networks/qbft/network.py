@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ecert.chain.qbft import quorum
 from ecert.chain.rpc import RpcNode
 from ecert.errors import UnavailableError
 from networks.qbft import goquorum
@@ -112,6 +113,15 @@ class Node(NodeProcess):
         made.touch()
 
 
+def _failure(node: Node) -> NetworkError | None:
+    """Launch a node; return why it could not be."""
+    try:
+        node.launch()
+    except NetworkError as error:
+        return error
+    return None
+
+
 class Network:
     """A network and its nodes.
 
@@ -169,6 +179,8 @@ class Network:
     def up(self, *, seconds: float = UP_SECONDS) -> None:
         """Start what does not run, and wait until blocks are made.
 
+        A node that cannot be started keeps no other from it.
+
         Raises:
             NetworkError: ``network_busy``, ``network_node_died``, ``network_no_blocks``, or hosts
                 or nodes cannot be started; what was started goes on, and ``down`` ends it.
@@ -177,9 +189,12 @@ class Network:
         goquorum.find_geth()
         with self.held():
             self.hosts.up()
-            for node in self.nodes:
-                node.launch()
-            self.wait_for_blocks(self.nodes, seconds=seconds)
+            failures = [error for node in self.nodes if (error := _failure(node)) is not None]
+            started = [node for node in self.nodes if node.running]
+            if len(started) >= quorum(len(self.nodes)):
+                self.wait_for_blocks(started, seconds=seconds)
+            if failures:
+                raise failures[0]
 
     def down(self) -> None:
         """End the nodes, and take the hosts away.

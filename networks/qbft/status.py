@@ -41,7 +41,8 @@ class NetworkStatus:
 
     Attributes:
         nodes: Its nodes.
-        validators: How many validators the chain has, as most nodes say; 0 where none answers.
+        validators: How many validators the chain has, as most nodes say; where none answers, as
+            many as there are nodes.
         present: How many of them are nodes that answer.
         needed: How many must seal a block.
         going: Whether so many answer and the newest block is a recent one.
@@ -59,7 +60,7 @@ def status(network: Network) -> NetworkStatus:
     nodes = tuple(_node_status(node) for node in network.nodes)
     said = Counter(node.validators for node in nodes if node.validators is not None)
     if not said:
-        return NetworkStatus(nodes, 0, 0, 0, going=False)
+        return NetworkStatus(nodes, len(nodes), 0, quorum(len(nodes)), going=False)
     [(validators, _)] = said.most_common(1)
     answering = {
         node.entry.validator

@@ -2,19 +2,16 @@
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from ecert.fields import hex_text
+from ecert.fields import hex_text, time_text
+from ecert.typesetting.text import text_width
 from networks.qbft.description import Engine, HostKind
 from networks.qbft.errors import NetworkError
 from registry.cli import validators
 from registry.cli.validators import Directory, address_of
-
-FEW = 4
-"""Validators below which none may fail."""
 
 app = typer.Typer(
     help="Make and run a network of validators. 建立并运行验证者网络。", no_args_is_help=True
@@ -72,11 +69,7 @@ def init(
     print(f"网络 network: {directory}, {made.engine}, 链编号 chain id {made.chain_id}")
     for node in made.nodes:
         print(f"{node.name}  {node.rpc_url}  {hex_text(node.validator)}")
-    if count < FEW:
-        print(
-            "验证者少于四个时，任何一个失效都会使网络停止。\n"
-            "With fewer than four validators the network stops when any of them fails."
-        )
+    validators.warn_of_few(count)
 
 
 @app.command()
@@ -114,10 +107,16 @@ def status(directory: Directory) -> None:
         ("验证者 validator", lambda node: _word(node.validator)),
         ("最新区块 newest block", lambda node: _time(node.block_time)),
     )
-    print("\t".join(title for title, _ in columns))
+    rows = [[title for title, _ in columns]]
     for node in found.nodes:
         values = [value(node) for _, value in columns]
-        print("\t".join("-" if value is None else str(value) for value in values))
+        rows.append(["-" if value is None else str(value) for value in values])
+    widths = [max(map(text_width, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (
+            cell + " " * (width - text_width(cell)) for cell, width in zip(row, widths, strict=True)
+        )
+        print("  ".join(cells).rstrip())
     said = "正常出块 blocks are made" if found.going else "未出块 no blocks"
     answering = f"{found.present}/{found.validators} 验证者应答 validators answer"
     print(f"{said}: {answering}, 需要 needed {found.needed}")
@@ -130,7 +129,7 @@ def _word(value: bool | None) -> str | None:
 
 
 def _time(seconds: int | None) -> str | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
+    return None if seconds is None else time_text(seconds)
 
 
 def _engine(text: str) -> Engine:

@@ -17,6 +17,19 @@ Directory = Annotated[
 ]
 
 
+FEW = 4
+"""Validators below which none may fail."""
+
+
+def warn_of_few(count: int) -> None:
+    """Say what it means when a network has so few validators."""
+    if count < FEW:
+        _tell(
+            "验证者少于四个时，任何一个失效都会使网络停止。",
+            "With fewer than four validators the network stops when any of them fails.",
+        )
+
+
 def add(
     directory: Directory,
     name: Annotated[
@@ -51,8 +64,15 @@ def remove(
     from networks.qbft.membership import remove_validator  # noqa: PLC0415
     from networks.qbft.network import Network  # noqa: PLC0415
 
-    remove_validator(Network(directory), name)
-    print(f"已移除 removed: {name}")
+    network = Network(directory)
+    gone = network.node(name)
+    remove_validator(network, name)
+    _tell(
+        f"已移除 removed: {name}",
+        f"以 {gone.url} 为 --rpc 的登记系统和核验方请改用其他节点。",
+        f"Registries and verifiers that name {gone.url} by --rpc need another node.",
+    )
+    warn_of_few(len(network.nodes))
 
 
 def allow(

@@ -235,7 +235,7 @@ def test_without_trust_nothing_is_decided(
     done = verifier(tmp_path, "check", "-", stdin=papers[0].file)
     assert (done.code, done.out) == (2, "")
     (tmp_path / "trust.json").write_bytes((home / "trust.json").read_bytes())
-    told(verifier(tmp_path, "check", "-", stdin=papers[0].file), 2, "rpc_url_malformed")
+    told(verifier(tmp_path, "check", "-", stdin=papers[0].file), 2, "rpc_url_missing")
     told(verifier(tmp_path, "check", "-", "--offline", stdin=papers[0].file), 2, "snapshot_missing")
     told(verifier(home, "check", "-", "--challenge", "!", stdin=b"x"), 2, "base64url_malformed")
 

@@ -47,6 +47,20 @@ def test_a_validator_joins_and_another_leaves(fresh_network: Network) -> None:
     assert add_node(network).name == "node6"  # no name is used twice
 
 
+def test_a_node_without_its_key_keeps_no_other_from_going_on(fresh_network: Network) -> None:
+    network = fresh_network
+    network.down()
+    (network.node("node2").folder / "geth/nodekey").unlink()
+    with pytest.raises(NetworkError) as caught:
+        network.up()
+    assert (caught.value.code, caught.value.details["name"]) == ("network_key_differs", "node2")
+    assert [node.name for node in network.nodes if node.running] == ["node1", "node3", "node4"]
+    assert status(network).going
+    remove_validator(network, "node2")  # as the error says
+    assert len(network.nodes[0].validators()) == 3
+    network.up()
+
+
 def test_without_a_majority_nobody_joins(network: Network) -> None:
     one, two, three, four = network.nodes
     for node in (three, four):

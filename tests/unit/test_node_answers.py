@@ -264,11 +264,17 @@ def test_a_node_behind_the_signed_checkpoint_is_not_believed() -> None:
     ],
 )
 def test_refuses_addresses_that_are_none(url: str) -> None:
-    for make in (lambda: RpcNode(url), lambda: RpcPool([url]), lambda: RpcPool([])):
+    for make in (lambda: RpcNode(url), lambda: RpcPool([url])):
         with pytest.raises(MalformedError) as caught:
             make()
         assert caught.value.code == "rpc_url_malformed"
         assert "secret" not in str(caught.value)
+
+
+def test_asks_for_an_address_where_there_is_none() -> None:
+    with pytest.raises(MalformedError) as caught:
+        RpcPool([])
+    assert caught.value.code == "rpc_url_missing"
 
 
 def test_errors_show_no_path_of_the_address(trust: TrustStore) -> None:

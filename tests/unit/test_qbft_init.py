@@ -105,6 +105,20 @@ def test_a_network_is_not_overwritten(tmp_path: Path, engine: str) -> None:
     assert after == {path: data for path, data in before.items() if path.name != "network.json"}
 
 
+def test_a_folder_of_other_things_is_not_taken(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("kept")
+    done = init(tmp_path, "--engine", "quorum")
+    assert done.code == 1
+    assert "network_directory_used" in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+@ENGINES
+def test_no_commit_takes_the_keys_along(tmp_path: Path, engine: str) -> None:
+    made(tmp_path / "network", engine)
+    assert (tmp_path / "network" / ".gitignore").read_text() == "*\n"
+
+
 @pytest.mark.parametrize(
     ("words", "code", "exit_code"),
     [
