@@ -29,6 +29,13 @@ MAX_SHOWN = 4096
 
 _HUMP = re.compile(r"(?=[A-Z])")
 _INNER = "callData"
+_DECEIVING = re.compile(
+    r" {2,}|[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Gaps that draw lines of their own on a terminal, and letters and marks that show nothing."""
+
+_TURNING = frozenset({"R", "AL", "AN"})
+"""Classes of characters that are written from the right and move what stands beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +132,24 @@ def _plain(name: str, value: Any, language: Language) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Return a text in quotes, with whatever could hide other text, or end it, written out."""
-    return "“{}”".format("".join(map(_visible, text)))
+    """Return a text in quotes, with whatever could hide or move other text, or end it, escaped."""
+    hidden = {place for gap in _DECEIVING.finditer(text) for place in range(*gap.span())}
+    return "“{}”".format(
+        "".join(
+            char if place not in hidden and _is_plain(char) else _escaped(char)
+            for place, char in enumerate(text)
+        )
+    )
 
 
-def _visible(char: str) -> str:
-    shown = unicodedata.category(char)[0] in "LMNPS" and char not in "\\“”"
-    return char if shown or char == " " else char.encode("unicode_escape").decode("ascii")
+def _is_plain(char: str) -> bool:
+    if char in "\\“”" or unicodedata.bidirectional(char) in _TURNING:
+        return False
+    return char == " " or unicodedata.category(char)[0] in "LMNPS"
+
+
+def _escaped(char: str) -> str:
+    return "\\x20" if char == " " else char.encode("unicode_escape").decode("ascii")
 
 
 _DEPARTMENTS = frozenset({"department", "newParent", "into"})

@@ -146,6 +146,13 @@ def test_nothing_hides_behind_what_is_said(call: ContractCall) -> None:
         ("a\nb", "a\\nb"),
         ("a\u200bb", "a\\u200bb"),
         ("\\n", "\\\\n"),
+        ("a b", "a b"),
+        ("a  b", "a\\x20\\x20b"),
+        ("a" + " " * 78 + "Suspend", "a" + "\\x20" * 78 + "Suspend"),
+        *((f"a{blank}b", f"a\\u{ord(blank):04x}b") for blank in "\u115f\u1160\u3164\uffa0\u2800"),
+        ("a\ufe0fb\u034fc\U000e0100", "a\\ufe0fb\\u034fc\\U000e0100"),
+        ("\u05d0 1 2", "\\u05d0 1 2"),
+        ("\u0627\u0661\u2067", "\\u0627\\u0661\\u2067"),
         ("བོད།", "བོད།"),
     ],
 )
