@@ -7,8 +7,6 @@ finds what the first made, and nobody can put something else there.
 
 from collections.abc import Callable, Collection
 
-from eth_hash.auto import keccak
-
 from ecert.errors import MalformedError
 from ecert.fields import hex_bytes
 from registry.chain.abi import artifact
@@ -16,14 +14,13 @@ from registry.chain.accounts import LocalAccount
 from registry.chain.addresses import ADDRESS_BYTES, checksum_address
 from registry.chain.calls import ContractCall
 from registry.chain.errors import ChainRejectedError
-from registry.chain.keyless import keyless_creation
 from registry.chain.nonces import MemoryNonces
-from registry.chain.safe import MAX_OWNERS, NOBODY, SafeState, read_safe
+from registry.chain.safe import FIRST, MAX_OWNERS, NOBODY, SafeState
+from registry.chain.safe_origin import setup_call, shared_creation, wallet_address
+from registry.chain.safe_reading import read_safe
 from registry.chain.sender import Sender
 from registry.errors import RequestError
 
-MAX_SALT = (1 << 63) - 1
-_GAS = {"Safe": 5_000_000, "SafeProxyFactory": 1_500_000}
 _WAIT_SECONDS = 60.0
 
 
@@ -41,7 +38,7 @@ def create_safe(
         sender: Who sends.
         owners: Their addresses, in any order.
         threshold: How many of them must sign.
-        salt: Another one gives another wallet of the same owners.
+        salt: Another one, up to ``MAX_SALT``, gives another wallet of the same owners.
         report: Told each contract's name when it is there.
 
     Raises:
@@ -51,16 +48,14 @@ def create_safe(
         UnavailableError: No node answers.
     """
     wanted = sorted({read_address(owner) for owner in owners}, key=str.lower)
-    reserved = {NOBODY, "0x" + "01".rjust(40, "0")} & set(wanted)
+    reserved = {NOBODY, FIRST} & set(wanted)
     few = len(wanted) < len(owners) or not 1 <= threshold <= len(wanted)
     if reserved or few or len(wanted) > MAX_OWNERS:
         raise RequestError("council_owners_wrong", most=MAX_OWNERS)
     rules = _shared(sender, "Safe", report)
     factory = _shared(sender, "SafeProxyFactory", report)
-    setup = artifact("Safe").functions["setup"].encode(
-        (wanted, threshold, NOBODY, b"", NOBODY, NOBODY, 0, NOBODY)
-    )  # fmt: skip
-    address = _wallet_address(factory, rules, setup, salt)
+    setup = setup_call(wanted, threshold)
+    address = wallet_address(sender.chain_id, setup, salt)
     if not sender.code(address):
         data = artifact("SafeProxyFactory").functions["createProxyWithNonce"].encode(
             (rules, setup, salt)
@@ -88,23 +83,13 @@ def read_address(text: str) -> str:
 
 
 def _shared(sender: Sender, name: str, report: Callable[[str], None]) -> str:
-    compiled = artifact(name)
-    transaction, address = keyless_creation(sender.chain_id, compiled.creation(), gas=_GAS[name])
+    transaction, address = shared_creation(sender.chain_id, name)
     if not sender.code(address):
         sender.broadcast(transaction)
         mined = sender.wait(transaction, seconds=_WAIT_SECONDS)
         if mined.error is not None:
             raise mined.error
-    if sender.code(address) != compiled.deployed:
+    if sender.code(address) != artifact(name).deployed:
         raise ChainRejectedError("deployment_differs", address=address, contract=name)
     report(name)
     return address
-
-
-def _wallet_address(factory: str, rules: str, setup: bytes, salt: int) -> str:
-    """Return where the factory makes a wallet (EIP-1014)."""
-    code = artifact("SafeProxy").creation(rules)
-    seasoned = keccak(keccak(setup) + salt.to_bytes(32))
-    return checksum_address(
-        keccak(b"\xff" + bytes.fromhex(factory[2:]) + seasoned + keccak(code))[12:]
-    )

@@ -14,8 +14,9 @@ import typer
 from ecert.client.home import read_file, write_file
 from ecert.errors import EcertError
 from ecert.fields import hex_text, time_text
-from registry.chain.safe import read_safe
-from registry.chain.safe_creation import MAX_SALT, create_safe, read_address
+from registry.chain.safe_creation import create_safe, read_address
+from registry.chain.safe_origin import MAX_SALT
+from registry.chain.safe_reading import read_safe
 from registry.cli.council_session import (
     RPC,
     SAFE,
@@ -45,7 +46,10 @@ def new(
     owner: Annotated[list[str], typer.Option(help="A member's address; once for each. 成员地址。")],
     threshold: Annotated[int, typer.Option(min=1, help="How many must sign. 所需签名数。")],
     salt: Annotated[
-        int, typer.Option(min=0, help="Another one makes another wallet. 区分同一批成员的钱包。")
+        int,
+        typer.Option(
+            min=0, max=MAX_SALT, help="Another one makes another wallet. 区分同一批成员的钱包。"
+        ),
     ] = 0,
     rpc: Annotated[list[str] | None, RPC] = None,
 ) -> None:
@@ -54,7 +58,7 @@ def new(
         sender_of(rpc),
         owner,
         threshold,
-        salt=min(salt, MAX_SALT),
+        salt=salt,
         report=lambda name: print(f"合约 contract: {name}", file=sys.stderr, flush=True),
     )
     print(made.address)
@@ -75,6 +79,9 @@ def show(
     if (proposed := view.proposed()) is not None:
         print(f"候任理事会 proposed council: {proposed}")
     print(f"等待期 delay: {view.delay()} s")
+    for one in announced(sender, view, now=int(time.time())):
+        state = "可执行 due" if one.due else f"{time_text(one.eta)} 起 from"
+        print(f"已预告 announced, {state}:\n  {one.words['zh']}\n  {one.words['en']}")
     try:
         found = wallet_of(sender, view, safe)
     except EcertError as error:
@@ -89,11 +96,6 @@ def show(
         for owner in found.owners:
             print(f"  成员 member: {owner}")
         print(f"  序号 nonce: {found.nonce}")
-        for module in found.modules:
-            print(f"  模块可不经成员行事 a module may act without the members: {module}")
-    for one in announced(sender, view, now=int(time.time())):
-        state = "可执行 due" if one.due else f"{time_text(one.eta)} 起 from"
-        print(f"已预告 announced, {state}:\n  {one.words['zh']}\n  {one.words['en']}")
 
 
 @app.command()

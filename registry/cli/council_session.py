@@ -72,8 +72,8 @@ def wallet_of(sender: Sender, view: CouncilView, safe: str | None) -> "SafeState
         MalformedError: ``address_unreadable``, ``address_checksum_wrong``.
         UnavailableError: No node answers.
     """
-    from registry.chain.safe import read_safe  # noqa: PLC0415  # see registry.cli.main
     from registry.chain.safe_creation import read_address  # noqa: PLC0415
+    from registry.chain.safe_reading import read_safe  # noqa: PLC0415  # see registry.cli.main
 
     return read_safe(sender, view.council() if safe is None else read_address(safe))
 

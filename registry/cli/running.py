@@ -78,8 +78,8 @@ def set_up_registry(
 
 def _wallet(address: str, urls: Sequence[str], chain_id: int) -> str:
     """Return a wallet's address, after a look whether it is one: contracts cannot change theirs."""
-    from registry.chain.safe import read_safe  # noqa: PLC0415  # seldom needed
     from registry.chain.safe_creation import read_address  # noqa: PLC0415
+    from registry.chain.safe_reading import read_safe  # noqa: PLC0415  # seldom needed
 
     return read_safe(Sender(RpcPool(urls, chain_id)), read_address(address)).address
 

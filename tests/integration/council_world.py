@@ -9,8 +9,9 @@ from registry.chain.accounts import LocalAccount
 from registry.chain.calls import COUNCIL, ContractCall
 from registry.chain.deploy import Deployment, deploy
 from registry.chain.owners import OwnerKey
-from registry.chain.safe import SafeState, read_safe
+from registry.chain.safe import SafeState
 from registry.chain.safe_creation import create_safe
+from registry.chain.safe_reading import read_safe
 from registry.chain.sender import Sender
 from registry.council.chain import CouncilView
 from registry.council.execution import Fate, carry_out

@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 from networks.embedded import EmbeddedChain
+from registry.chain.rpc import RpcPool
+from registry.chain.sender import Sender
+from tests.integration.council_world import members
 from tests.integration.office_world import KIND, POLICE, Office, Running, told, wait_for
+from tests.integration.wallet_world import Wallet, entry, writer
 
 PASSPHRASE = "a member's long passphrase"
 DELAY = "1"
@@ -197,6 +201,28 @@ def test_what_cannot_be_proposed(council: Members) -> None:
     told(office.run(None, *words, "accept"), 1, "council_nobody_proposed")
     told(office.run(None, *words, "awaiting", "NOBODY"), 1, "council_nothing_awaits")
     told(office.run(None, *words, "council", next(iter(council.keys))), 1, "council_no_safe")
+
+
+def test_a_wallet_that_a_stranger_steers_becomes_no_council(
+    council: Members, chain: EmbeddedChain, tmp_path: Path
+) -> None:
+    sender = Sender(RpcPool([council.url], chain.chain_id))
+    hider = writer(sender, (entry(1, "0x" + "11" * 20), 1))
+    steered = Wallet.make(sender, members(), 2, delegate=hider).address
+    office, new = council.office, Office(tmp_path / "registry", "http://127.0.0.1:1")
+    for done in (
+        office.run(None, "council", "propose", "-o", str(council.proposal), "council", steered),
+        office.run("operator", "council", "hand-over", steered),
+        new.run(
+            None, "init", "--development", "--origin", new.origin, "--rpc", council.url,
+            "--council", steered,
+        ),
+    ):  # fmt: skip
+        told(done, 1, "council_safe_unproven")
+    shown = office.run(None, "council", "show", "--safe", steered)
+    assert shown.code == 1
+    assert "council_safe_unproven" in shown.err
+    assert steered not in shown.out
 
 
 def test_the_council_hands_over(council: Members) -> None:

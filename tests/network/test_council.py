@@ -25,6 +25,7 @@ from registry.errors import ConflictError
 from registry.outbox.worker import Worker
 from registry.settings import Settings
 from tests.integration.council_world import Council, members
+from tests.integration.wallet_world import Wallet, entry, writer
 from tests.network.network_world import PATIENCE_SECONDS, until
 
 DELAY = 5
@@ -80,6 +81,22 @@ def test_a_members_account_alone_can_do_nothing(council: Council) -> None:
     for call in (admission, departments.schedule(admission), departments.propose_council(NEW)):
         with pytest.raises(ChainRejectedError, match="chain_not_council"):
             council.sender.execute(account, call, MemoryNonces())
+
+
+def test_only_wallets_that_hide_nobody_are_read(sender: Sender, council: Council) -> None:
+    assert council.safe.threshold == 2
+    keys = members(4)
+    changed = Wallet.make(sender, keys[:3], 2)
+    changed.itself("addOwnerWithThreshold", keys[3].address, 3, signers=keys[:2])
+    assert (len(changed.read().owners), changed.read().threshold) == (4, 3)
+    thief = LocalAccount.generate()
+    hider = writer(sender, (entry(1, thief.address), 1))
+    steered = Wallet.make(sender, keys[:3], 2, delegate=hider)
+    assert steered.obeys(thief)
+    assert steered.refused() == "council_safe_unproven"
+    changed.delegate(hider, signers=keys[:3])
+    assert changed.obeys(thief)
+    assert changed.refused() == "council_safe_unproven"
 
 
 def test_an_admission_waits_and_a_suspension_does_not(council: Council) -> None:

@@ -33,7 +33,7 @@ STATUSES = StatusCalls(ADDRESSES["StatusRegistry"])
 ACCOUNT = "0x" + "ab" * 20
 WORD = bytes(range(32))
 KEYS = [OwnerKey(bytes([0] * 31 + [number])) for number in (1, 2, 3)]
-SAFE = SafeState("0x" + "11" * 20, tuple(key.address for key in KEYS), 2, 0, ())
+SAFE = SafeState("0x" + "11" * 20, tuple(key.address for key in KEYS), 2, 0)
 UNKNOWN = "proposal_call_unknown"
 
 
