@@ -21,7 +21,8 @@ from rfc3161_client import (
 )
 
 from ecert import limits
-from ecert.errors import MalformedError, ProofError, printable
+from ecert.errors import EcertError, MalformedError, ProofError, printable
+from ecert.evidence.token_signer import signer_of
 
 REQUEST_TYPE = "application/timestamp-query"
 RESPONSE_TYPE = "application/timestamp-reply"
@@ -71,13 +72,17 @@ def check_answer(token: bytes, block_hash: bytes, nonce: int) -> None:
     """Check that an answer is a token as asked for, whoever signed it.
 
     Raises:
-        MalformedError: ``timestamp_malformed``: it is no token.
+        MalformedError: ``timestamp_malformed``: it is no token, or not one that can be read.
         ProofError: ``timestamp_invalid``: it is about other bytes, or answers another request.
     """
-    info = _decode(token).tst_info
-    if info.message_imprint.message != hashlib.sha256(block_hash).digest():
+    answer = _decode(token)
+    try:
+        imprint, answered = answer.tst_info.message_imprint.message, answer.tst_info.nonce
+    except Exception as error:
+        raise _malformed(error) from error
+    if imprint != hashlib.sha256(block_hash).digest():
         raise ProofError("timestamp_invalid", reason="other message")
-    if info.nonce != nonce:
+    if answered != nonce:
         raise ProofError("timestamp_invalid", reason="other nonce")
 
 
@@ -87,7 +92,8 @@ def verify_timestamp(token: bytes, block_hash: bytes, authorities: Sequence[byte
     Args:
         token: The answer (``TimeStampResp``, DER).
         block_hash: The block's hash.
-        authorities: Certificates (DER) from which the signer's must descend.
+        authorities: Certificates (DER) from which the signer's must descend: roots, or signed by
+            themselves.
 
     Raises:
         MalformedError: ``timestamp_malformed``; ``field_malformed`` for an authority's certificate.
@@ -97,15 +103,29 @@ def verify_timestamp(token: bytes, block_hash: bytes, authorities: Sequence[byte
     answer = _decode(token)
     try:
         roots = [x509.load_der_x509_certificate(der) for der in authorities]
-    except ValueError as error:
+    except Exception as error:
         where = "timestamp_authorities"
         raise MalformedError("field_malformed", where="trust", field=where) from error
     try:
         VerifierBuilder(roots=roots).build().verify(answer, hashlib.sha256(block_hash).digest())
-        authority = _signer(answer)
+        authority = signer_of(answer, roots).subject.rfc4514_string()
+        time = int(answer.tst_info.gen_time.timestamp())
+    except EcertError:
+        raise
     except (VerificationError, ValueError, UnsupportedAlgorithm) as error:
         raise ProofError("timestamp_invalid", reason=_reason(error)) from error
-    return Timestamp(int(answer.tst_info.gen_time.timestamp()), authority)
+    except Exception as error:
+        raise _malformed(error) from error
+    return Timestamp(time, printable(authority))
+
+
+def _malformed(error: Exception) -> MalformedError:
+    """Return the error for what libraries cannot read.
+
+    The bytes are a stranger's, and the libraries' errors are of many kinds: of certificates that
+    are read only when asked about, ``InvalidVersion`` and ``DuplicateExtension``, for example.
+    """
+    return MalformedError("timestamp_malformed", reason=printable(_reason(error)))
 
 
 def _reason(error: Exception) -> str:
@@ -122,20 +142,6 @@ def _decode(token: bytes) -> TimeStampResponse:
     try:
         answer = decode_timestamp_response(token)
         answer.tst_info  # noqa: B018  # read lazily: it is what raises
-    except (ValueError, TypeError) as error:
-        raise MalformedError("timestamp_malformed", reason=_reason(error)) from error
+    except Exception as error:
+        raise _malformed(error) from error
     return answer
-
-
-def _signer(answer: TimeStampResponse) -> str:
-    """Return the subject of the certificate that signed, which came with the answer.
-
-    No signature covers which certificates come along: whoever passes a token on can add one of the
-    same issuer and serial number that nobody issued, with a name of his own.
-    """
-    signers = {(info.issuer, info.serial_number) for info in answer.signed_data.signer_infos}
-    certificates = [x509.load_der_x509_certificate(der) for der in answer.signed_data.certificates]
-    found = [one for one in certificates if (one.issuer, one.serial_number) in signers]
-    if len(found) != 1:
-        raise ProofError("timestamp_invalid", reason="signer's certificate not one")
-    return printable(found[0].subject.rfc4514_string())

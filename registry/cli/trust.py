@@ -35,7 +35,7 @@ _THRESHOLD = typer.Option(min=1, help="How many of them must sign. 须有几人�
 _OPERATOR = typer.Option(help="Public key (JWK file) of who signs checkpoints. 运营者公钥。")
 _DAYS = typer.Option(min=1, max=3650, help="Days until it expires. 有效天数。")
 _REGISTRY = typer.Option(help="Origin of a registry that serves it. 登记服务网址。")
-_AUTHORITY = typer.Option(help="Certificate of a timestamp authority. 时间戳机构证书。")
+_AUTHORITY = typer.Option(help="Root certificate of a timestamp authority. 时间戳机构根证书。")
 
 Paths = list[Path] | None
 

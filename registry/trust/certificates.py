@@ -24,7 +24,7 @@ def read_certificate(path: Path) -> bytes:
     )
     try:
         der = load(data).public_bytes(Encoding.DER)
-    except ValueError as error:
+    except Exception as error:  # of a version that there is not, among others
         raise MalformedError("certificate_malformed", path=path) from error
     if len(der) > MAX_CERTIFICATE_BYTES:
         raise MalformedError(

@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -27,12 +27,14 @@ class Authority:
         clock: The time it gives.
         valid: Until when its certificate is valid.
         name: What its certificate calls it.
+        own: Whether it is its own root, so that its own certificate is what a trust file names.
         answered: Requests that it has answered.
     """
 
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     valid: timedelta = timedelta(days=365)
     name: str = "Timestamps of a test"
+    own: bool = False
     answered: int = 0
     lies: dict[str, Any] = field(default_factory=dict)
 
@@ -43,22 +45,36 @@ class Authority:
         self._certificate = _certificate(
             self.name, self._key, "Root of a test", self._root_key, valid=self.valid
         )
+        if self.own:
+            self._certificate = _certificate(self.name, self._key, self.name, self._key, signs=True)
+            self.root = self._certificate
         self._namesakes: list[asn1.Certificate] = []
 
     @property
     def root_der(self) -> bytes:
         return self.root.public_bytes(serialization.Encoding.DER)
 
+    @property
+    def der(self) -> bytes:
+        """The certificate of who signs."""
+        return self._certificate.public_bytes(serialization.Encoding.DER)
+
+    def renamed(self, name: str) -> bytes:
+        """Return another certificate of the same key, which its root has issued as well."""
+        made = _certificate(name, self._key, "Root of a test", self._root_key)
+        return made.public_bytes(serialization.Encoding.DER)
+
     def token(self, message: bytes) -> bytes:
         """Return the answer to a request without a nonce."""
         return self._answer(hashlib.sha256(message).digest(), None)
 
-    def with_namesake(self, subject: str, padding: int) -> Callable[[bytes], bytes]:
-        """Return what makes tokens with a self-made certificate of the same issuer and number.
+    def namesake(self, subject: str, padding: int = 0, issuer: str | None = None) -> bytes:
+        """Return a self-made certificate of the same issuer and number.
 
         Args:
             subject: Whom it names.
             padding: How many names more: sets are sorted by their members' encodings.
+            issuer: How the issuer is written, if otherwise.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         names = [x509.DNSName(f"n{number}.example") for number in range(padding + 1)]
@@ -66,7 +82,7 @@ class Authority:
         made = (
             x509.CertificateBuilder()
             .subject_name(_name(subject))
-            .issuer_name(self._certificate.issuer)
+            .issuer_name(self._certificate.issuer if issuer is None else _name(issuer))
             .public_key(key.public_key())
             .serial_number(self._certificate.serial_number)
             .not_valid_before(datetime.now(UTC) - timedelta(days=1))
@@ -75,7 +91,11 @@ class Authority:
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .sign(key, hashes.SHA256())
         )
-        der = made.public_bytes(serialization.Encoding.DER)
+        return made.public_bytes(serialization.Encoding.DER)
+
+    def with_namesake(self, subject: str, padding: int) -> Callable[[bytes], bytes]:
+        """Return what makes tokens that a ``namesake`` comes along with."""
+        der = self.namesake(subject, padding)
 
         def token(message: bytes) -> bytes:
             self._namesakes = [asn1.Certificate.load(der)]
@@ -114,16 +134,12 @@ class Authority:
         ).dump()
 
     def _sign(self, content: bytes) -> cms.SignedData:
-        der = self._certificate.public_bytes(serialization.Encoding.DER)
-        certificate = asn1.Certificate.load(der)
+        certificate = asn1.Certificate.load(self.der)
         attributes = cms.CMSAttributes(
             [
                 {"type": "content_type", "values": ["tst_info"]},
                 {"type": "message_digest", "values": [hashlib.sha256(content).digest()]},
-                {
-                    "type": "signing_certificate_v2",
-                    "values": [{"certs": [{"cert_hash": hashlib.sha256(der).digest()}]}],
-                },
+                *self.lies.get("named", [names(self.der)]),
             ]
         )
         signature = self._key.sign(attributes.dump(), ec.ECDSA(hashes.SHA256()))
@@ -155,6 +171,49 @@ class Authority:
                 ],
             }
         )
+
+
+def names(der: bytes, algorithm: str | None = "sha256") -> dict[str, Any]:
+    """Return the attribute that names a certificate (RFC 5035); with no algorithm version 1's."""
+    named: dict[str, Any] = {"cert_hash": hashlib.new(algorithm or "sha1", der).digest()}
+    if algorithm is not None:
+        named["hash_algorithm"] = {"algorithm": algorithm}
+    kind = "signing_certificate" if algorithm is None else "signing_certificate_v2"
+    return {"type": kind, "values": [{"certs": [named]}]}
+
+
+def with_certificates(
+    token: bytes, certificates: Sequence[bytes], signer: bytes | None = None
+) -> bytes:
+    """Return a token that other certificates come along with, as whoever passes it on can do.
+
+    Args:
+        token: An authority's answer.
+        certificates: What comes along.
+        signer: The certificate whose issuer and number it says signed; as before if not given.
+    """
+    answer = tsp.TimeStampResp.load(token)
+    signed = answer["time_stamp_token"]["content"]
+    signed["certificates"] = [asn1.Certificate.load(der) for der in certificates]
+    if signer is not None:
+        named, sid = asn1.Certificate.load(signer), signed["signer_infos"][0]["sid"].chosen
+        sid["issuer"], sid["serial_number"] = named.issuer, named.serial_number
+    return answer.dump(force=True)
+
+
+def of_version(der: bytes, number: int) -> bytes:
+    """Return a certificate that says that it is of another version of X.509."""
+    version = bytes.fromhex("a003020102")  # the third
+    assert version in der
+    return der.replace(version, version[:-1] + bytes([number - 1]), 1)
+
+
+def with_extension_twice(der: bytes) -> bytes:
+    """Return a certificate with its first extension twice."""
+    certificate = asn1.Certificate.load(der)
+    extensions = certificate["tbs_certificate"]["extensions"]
+    extensions.append(extensions[0].copy())
+    return certificate.dump(force=True)
 
 
 @contextmanager
@@ -192,8 +251,9 @@ def _certificate(
     issuer_key: ec.EllipticCurvePrivateKey,
     *,
     valid: timedelta = timedelta(days=3650),
+    signs: bool = False,
 ) -> x509.Certificate:
-    is_root = name == issuer
+    is_root = name == issuer and not signs
     start = datetime.now(UTC) - timedelta(days=30)
     usage = x509.KeyUsage(
         digital_signature=not is_root, content_commitment=False, key_encipherment=False,

@@ -12,7 +12,7 @@ from ecert.report import Verdict
 from ecert.steps import CLOCK_SKEW_SECONDS
 from ecert.trust import TrustStore
 from networks.embedded import EmbeddedChain
-from tests.fakes.timestamp_authority import Authority
+from tests.fakes.timestamp_authority import Authority, of_version, with_certificates
 from tests.integration.evidence_world import EvidenceWorld, check, evidence_world
 
 
@@ -79,7 +79,8 @@ def test_an_operator_speaks_for_a_block_again_and_again(world: EvidenceWorld) ->
 def test_a_token_of_another_block_authority_or_time(world: EvidenceWorld) -> None:
     data, made = world.made(world.trust())
     block = made.block.hash
-    authority, expired = Authority(), Authority(valid=timedelta(days=-1))
+    authority, odd = Authority(), of_version(Authority().der, 2)
+    expired = Authority(valid=timedelta(days=-1))
     trust = world.trust(timestamp_authorities=(authority.root_der, expired.root_der))
     asked(stamped(data, authority.token(block)), trust, None)
     for token, code in (
@@ -88,6 +89,7 @@ def test_a_token_of_another_block_authority_or_time(world: EvidenceWorld) -> Non
         (expired.token(block), "timestamp_invalid"),
         (authority.token(block)[:-1], "timestamp_malformed"),
         (b"garbage", "timestamp_malformed"),
+        (with_certificates(authority.token(block), [authority.der, odd]), "timestamp_malformed"),
     ):
         asked(stamped(data, token), trust, code)
 

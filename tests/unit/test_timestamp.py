@@ -1,6 +1,8 @@
 """An authority's word on a block (RFC 3161): what is taken, and what is not."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -9,8 +11,16 @@ from ecert.errors import EcertError, MalformedError, ProofError
 from ecert.evidence.timestamp import check_answer, request_for, verify_timestamp
 from registry.evidence import authority as authority_module
 from registry.evidence.authority import TimestampAuthority
+from registry.trust.certificates import read_certificate
 from tests.fakes.raw_server import http, raw_server
-from tests.fakes.timestamp_authority import Authority
+from tests.fakes.timestamp_authority import (
+    Authority,
+    names,
+    of_version,
+    serving,
+    with_certificates,
+    with_extension_twice,
+)
 from tests.fakes.world import World
 
 BLOCK = b"\x11" * 32
@@ -64,6 +74,92 @@ def test_nobody_adds_a_certificate_that_names_another_authority(
         with pytest.raises(ProofError) as caught:
             verify_timestamp(token(BLOCK), BLOCK, [authority.root_der])
         assert caught.value.code == "timestamp_invalid"
+
+
+@pytest.mark.parametrize("also", ["root", "certificate"])
+def test_a_certificate_of_the_trust_file_is_not_shown_by_another_name(also: str) -> None:
+    """OpenSSL takes the trust file's to verify by, whatever comes along."""
+    authority = Authority(own=also == "certificate")
+    token, trusted = authority.token(BLOCK), [authority.der]
+    if also == "root":
+        trusted.append(authority.root_der)
+    assert verify_timestamp(token, BLOCK, trusted).authority == "CN=Timestamps of a test"
+    refused(
+        with_certificates(token, [authority.namesake("Observatory")]),
+        trusted,
+        "signer's certificate not one",
+    )
+
+
+def test_a_name_in_capital_letters_is_the_same_name(authority: Authority) -> None:
+    """To OpenSSL; to others the certificate that nobody issued would then be the only one."""
+    for padding, reason in (
+        (0, "certificate signature failure"),  # sorts before: OpenSSL takes it
+        (60, "signer's certificate not one"),
+    ):
+        namesake = authority.namesake("Observatory", padding, issuer="ROOT  of a test")
+        along = [authority.der, namesake]
+        token = with_certificates(authority.token(BLOCK), along, signer=namesake)
+        refused(token, [authority.root_der], reason)
+
+
+def test_a_key_with_two_certificates_signs_by_the_one_that_it_named(authority: Authority) -> None:
+    other = authority.renamed("Observatory")
+    token = with_certificates(authority.token(BLOCK), [other], signer=other)
+    refused(token, [authority.root_der], "signed attributes name another certificate")
+
+
+@pytest.mark.parametrize("algorithm", [None, "sha256", "sha384", "sha512"])
+def test_signed_attributes_name_the_certificate(algorithm: str | None) -> None:
+    authority = Authority()
+    authority.lies["named"] = [names(authority.der), names(authority.der, algorithm)]
+    assert verify_timestamp(authority.token(BLOCK), BLOCK, [authority.root_der])
+    authority.lies["named"] = [names(authority.der, algorithm)]
+    assert verify_timestamp(authority.token(BLOCK), BLOCK, [authority.root_der])
+    another = "signed attributes name another certificate"
+    authority.lies["named"] = [names(authority.root_der, algorithm)]
+    refused(authority.token(BLOCK), [authority.root_der], another)
+    authority.lies["named"] = [names(authority.der), names(authority.root_der, algorithm)]
+    refused(authority.token(BLOCK), [authority.root_der], another)
+
+
+def test_a_certificate_must_be_named_and_not_by_a_weak_hash_of_choice() -> None:
+    authority = Authority()
+    authority.lies["named"] = []
+    reason = "signed attributes name no certificate"
+    refused(authority.token(BLOCK), [authority.root_der], reason)
+    authority.lies["named"] = [names(authority.der, "sha1")]
+    refused(authority.token(BLOCK), [authority.root_der], "hash of the certificate")
+
+
+@pytest.mark.parametrize("odd", ["of version 2", "of version 8", "with an extension twice"])
+def test_certificates_that_cannot_be_read(
+    odd: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    authority = Authority(own=True)
+
+    def changed(token: bytes) -> bytes:
+        if odd == "with an extension twice":
+            return with_certificates(token, [with_extension_twice(authority.der)])
+        return with_certificates(token, [authority.der, of_version(authority.der, int(odd[-1]))])
+
+    with pytest.raises(MalformedError) as caught:
+        verify_timestamp(changed(authority.token(BLOCK)), BLOCK, [authority.root_der])
+    assert caught.value.code == "timestamp_malformed"
+    with pytest.raises(MalformedError) as caught:
+        verify_timestamp(authority.token(BLOCK), BLOCK, [of_version(authority.der, 8)])
+    assert caught.value.code == "field_malformed"
+    (tmp_path / "authority.pem").write_bytes(of_version(authority.der, 8))
+    with pytest.raises(MalformedError) as caught:
+        read_certificate(tmp_path / "authority.pem")
+    assert caught.value.code == "certificate_malformed"
+    file = replace(World().trust_file(), timestamp_authorities=(authority.root_der,))
+    with serving(authority, changed) as url:
+        asked = TimestampAuthority(url)
+        answered = authority.answered
+        assert [asked.token(bytes([n]) * 32, file) for n in range(3)] == [None] * 3
+        assert authority.answered == answered + 1, "it is left alone for a while"
+        assert "timestamp_malformed" in caplog.text
 
 
 def test_an_authoritys_name_moves_no_cursor() -> None:
