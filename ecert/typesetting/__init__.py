@@ -1,11 +1,12 @@
-"""Pages set with Typst in one font that is known, for paper that is kept."""
+"""Pages set with Typst in fonts that are known, for paper that is kept."""
 
-from ecert.typesetting.fonts import FAMILY, FontSet, font_set
+from ecert.typesetting.fonts import FAMILY, FIXED_FAMILY, FontSet, font_set
 from ecert.typesetting.pages import TypesettingError, set_pages
 from ecert.typesetting.text import SUBSTITUTE, is_wide, printable
 
 __all__ = [
     "FAMILY",
+    "FIXED_FAMILY",
     "SUBSTITUTE",
     "FontSet",
     "TypesettingError",

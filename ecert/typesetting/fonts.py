@@ -1,7 +1,8 @@
 """The font of the page: where it lies and which characters it has.
 
-One font only, so that a page is the same on every machine; what it lacks is known before a page is
-made (``ecert.typesetting.text``), not discovered as an empty box on somebody's certificate.
+One font only, and one within Typst for commands, so that a page is the same on every machine; what
+it lacks is known before a page is made (``ecert.typesetting.text``), not discovered as an empty box
+on somebody's certificate.
 """
 
 import os
@@ -13,6 +14,9 @@ from pathlib import Path
 from ecert.errors import EcertError
 
 FAMILY = "Noto Sans SC"
+FIXED_FAMILY = "DejaVu Sans Mono"
+"""All characters of one width, for what is copied to a terminal; it comes within Typst."""
+
 FILES = ("NotoSansSC_400Regular.ttf", "NotoSansSC_700Bold.ttf")
 VARIABLE = "ECERT_FONTS"
 _PACKAGE = Path("node_modules", "@expo-google-fonts", "noto-sans-sc")

@@ -64,7 +64,7 @@ def set_pages(
 def _compiler() -> typst.Compiler:
     fonts = typst.Fonts(
         include_system_fonts=False,
-        include_embedded_fonts=False,
+        include_embedded_fonts=True,  # FIXED_FAMILY
         font_paths=sorted({str(file.parent) for file in font_set().files}),
     )
     return typst.Compiler(font_paths=fonts, ignore_system_fonts=True)

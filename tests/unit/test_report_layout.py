@@ -1,6 +1,8 @@
 """The layout of reports on evidence: what they can show, and what hostile text cannot do."""
 
 import io
+import re
+import subprocess
 from datetime import UTC, datetime
 from typing import Any, get_args
 
@@ -24,6 +26,7 @@ from verifier.evidence.report.blocks import (
     Text,
     Tone,
 )
+from verifier.evidence.report.programs import COLUMNS, assigned
 from verifier.web.result import SIGNS
 
 NOW = datetime(2026, 11, 28, 8, 0, tzinfo=UTC)
@@ -105,6 +108,61 @@ def test_a_hash_is_kept_whole_for_whoever_copies_it() -> None:
     made = part(sections=(Section("一", (block,)),))
     with_breaks = pdf.lay_out([made], DIGEST, NOW)
     assert value in "".join(pages(with_breaks))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "deed.ecert-evidence",
+        "--help",
+        'it\'s "one" $(touch owned) `x` \\ file-',
+        "不动产-权证 2026-" * 12 + "-",
+        "a-" * 120,
+    ],
+)
+def test_a_files_name_is_copied_from_pdf_to_a_shell(name: str) -> None:
+    lines = assigned("package", f"./{name}")
+    assert all(0 < len(line) <= COLUMNS for line in lines)
+    made = part(sections=(Section("一", (Commands((*lines, 'printf "%s" "$package"')),)),))
+    (sheet,) = pages(pdf.lay_out([made], DIGEST, NOW))
+    copied = sheet[sheet.index("package=") : sheet.index('"$package"') + len('"$package"')]
+    done = subprocess.run(["sh", "-c", copied], capture_output=True, check=True)
+    assert done.stdout.decode("utf-8") == f"./{name}"
+
+
+@pytest.mark.parametrize("above", range(30, 42))
+def test_no_row_stands_alone_on_a_page(above: int) -> None:
+    filler = Bullets(tuple(f"filler {number}" for number in range(above)))
+    few = tuple((f"few {number}", "v") for number in range(4))
+    many = tuple((f"many {number}", "v") for number in range(40))
+    cells = tuple((f"cell {number}", "v") for number in range(10))
+    table = Table(("head", "h"), cells, (1, 1))
+    sections = tuple(
+        Section("一", (filler, Text("introduced"), block))
+        for block in (Rows(few), table, Rows(many))
+    )
+    for section in sections:
+        found = pages(pdf.lay_out([part(sections=(section,))], DIGEST, NOW))
+        counts = [len(re.findall(r"^(?:few|many|cell) \d", sheet, re.MULTILINE)) for sheet in found]
+        rows = section.blocks[-1]
+        assert isinstance(rows, Rows | Table)
+        assert sum(counts) == len(rows.rows)
+        assert all(count == 0 or count >= min(3, len(rows.rows)) for count in counts[:-1]), counts
+        if len(rows.rows) <= 12:
+            assert sorted(counts)[:-1] == [0] * (len(counts) - 1)
+        introduced = next(n for n, sheet in enumerate(found) if "introduced" in sheet)
+        assert counts[introduced] > 0
+
+
+def test_each_part_has_its_languages_footer() -> None:
+    chinese = part(sections=(Section("一", (Bullets(("字",) * 120),)),))
+    english = part(language="en", sections=(Section("1", (Bullets(("x",) * 120),)),))
+    found = pages(pdf.lay_out([chinese, english], DIGEST, NOW))
+    assert len(found) >= 4
+    for number, sheet in enumerate(found):
+        first = number < len(found) // 2
+        assert (f"证据包 SHA-256 {DIGEST}" in sheet) is first
+        assert (f"Package SHA-256 {DIGEST}" in sheet) is not first
 
 
 @pytest.mark.parametrize("tone", get_args(Tone))

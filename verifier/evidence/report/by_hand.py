@@ -14,21 +14,21 @@ from ecert.artefact import CardArtefact
 from ecert.authority import Interval
 from ecert.chain import qbft
 from ecert.chain.header import BlockHeader
-from ecert.chain.layout import ANCHOR_REGISTRY, DEPARTMENT_REGISTRY, STATUS_REGISTRY, Layout, Place
+from ecert.chain.layout import Place
 from ecert.chain.proof import ProofNodes
-from ecert.chain.records import ANCHORS, CONTRACTS, DEPARTMENTS, STATUSES
+from ecert.chain.records import CONTRACTS
 from ecert.encoding import code_bytes
 from ecert.errors import Language, ProofError
 from ecert.fields import hex_text
 from ecert.merkle import leaf_hash, node_hash, root_of
 from ecert.receipt import Receipt
 from ecert.status import ENTRIES_PER_WORD, entry_of
+from verifier.evidence.report import programs
 from verifier.evidence.report.blocks import Block, Commands, Rows, Section, Table, Text
 from verifier.evidence.report.exhibit import Exhibit
+from verifier.evidence.report.storage import places, slot_terms
 from verifier.evidence.report.words import moment, say
 
-_PART = "import cbor2,sys; sys.stdout.buffer.write({value})"
-_READ = 'cbor2.loads(open(sys.argv[1],"rb").read())'
 _SIGNED = '\'.presentation | split("~")[0] | split(".")[0:2] | join(".")\''
 
 
@@ -60,38 +60,29 @@ class _ByHand:
         return say(key, self.language, **values)
 
     def commands(self) -> Iterator[Block]:
-        package, trust = (
-            shlex.quote(f"./{file.name}") for file in (self.exhibit.package, self.exhibit.trust)
-        )
-        at = "" if self.exhibit.asked is None else f" --at {shlex.quote(self.exhibit.asked)}"
+        exhibit = self.exhibit
+        at = "" if exhibit.asked is None else f" --at {shlex.quote(exhibit.asked)}"
         yield Text(self.say("hand_about"))
         yield Commands(
             (
-                f"sha256sum {package} {trust}",
-                f"verifier evidence check {package} --trust {trust}{at}",
+                *programs.assigned("package", f"./{exhibit.package.name}"),
+                *programs.assigned("trust", f"./{exhibit.trust.name}"),
+                'sha256sum "$package" "$trust"',
+                f'verifier evidence check "$package" --trust "$trust"{at}',
             )
         )
-        yield Rows(
-            (
-                (self.exhibit.package.name, self.exhibit.package.sha256),
-                (self.exhibit.trust.name, self.exhibit.trust.sha256),
-            )
-        )
+        yield Rows(tuple((file.name, file.sha256) for file in (exhibit.package, exhibit.trust)))
         yield Text(self.say("hand_parts"))
-        proof = f"cbor2.loads({_READ}[4])"
-        parts = [(f"{_READ}[3]", "document"), (f"{_READ}[4]", "proof")]
-        if self.exhibit.header is None:
-            parts.append((f"{proof}[3]", "checkpoint"))
+        yield Commands(programs.INSTALL)
+        yield Text(self.say("hand_apart"))
+        parts = [("document", "package[3]"), ("proof", "package[4]")]
+        if exhibit.header is None:
+            parts.append(("checkpoint", "proof[3]"))
         else:
-            parts.append((f"{proof}[1]", "header"))
-        if self.exhibit.report.stamped:
-            parts.append((f"{proof}[5]", "token"))
-        yield Commands(
-            tuple(
-                f"python3 -c {shlex.quote(_PART.format(value=value))} {package} > {name}"
-                for value, name in parts
-            )
-        )
+            parts.append(("header", "proof[1]"))
+        if exhibit.report.stamped:
+            parts.append(("token", "proof[5]"))
+        yield Commands(programs.parted(parts))
 
     def document(self) -> Iterator[Block]:
         """The document's digest, and the key that signed it."""
@@ -121,12 +112,14 @@ class _ByHand:
             return
         leaf = leaf_hash(artefact.digest)
         yield Text(self.say("tree_about", index=receipt.index, size=receipt.size))
-        yield Commands((f"printf 00{artefact.digest.hex()} | xxd -r -p | sha256sum",))
-        rows = [(self.say("leaf"), leaf.hex())]
+        yield Commands(
+            (f"digest={artefact.digest.hex()}", 'printf "00$digest" | xxd -r -p | sha256sum')
+        )
+        yield Rows(((self.say("leaf"), leaf.hex()),))
+        rows = []
         try:
             found = root_of(leaf, receipt.index, receipt.size, receipt.path)
         except ProofError:
-            yield Rows(tuple(rows))
             yield Text(self.say("path_impossible"))
             return
         for number, (left, right, result) in enumerate(_climb(leaf, receipt), 1):
@@ -135,79 +128,65 @@ class _ByHand:
                 (self.say("level_right", number=number), right.hex()),
                 (self.say("level_result", number=number), result.hex()),
             ]
-        rows += [
-            (self.say("root_found"), found.hex()),
-            (self.say("root_given"), self.compared(receipt.root.hex(), found == receipt.root)),
-        ]
-        yield Rows(tuple(rows))
+        if rows:
+            yield Rows(tuple(rows))
+        yield Rows(
+            (
+                (self.say("root_found"), found.hex()),
+                (self.say("root_given"), self.compared(receipt.root.hex(), found == receipt.root)),
+            )
+        )
 
     def compared(self, value: str, same: bool) -> str:
         return f"{value} {self.say('same' if same else 'different')}"
 
     def words(self) -> Iterator[Block]:
         """The contracts' words about this document."""
-        artefact, receipt = self.exhibit.artefact, self.exhibit.receipt
-        if artefact is None or receipt is None or self.facts is None:
+        artefact, receipt, found = self.exhibit.artefact, self.exhibit.receipt, places(self.exhibit)
+        if artefact is None or receipt is None or not found:
             yield Text(self.say("no_facts"))
             return
-        department = code_bytes(artefact.department, 20, where="department")
-        anchors, statuses = Layout.of(ANCHOR_REGISTRY), Layout.of(STATUS_REGISTRY)
+        department = code_bytes(artefact.department, 20, where="department").ljust(32, b"\0")
         number, index = artefact.status.list, artefact.status.index
-        yield Text(
-            self.say(
-                "words_about",
-                department=department.ljust(32, b"\0").hex(),
-                anchors=anchors.variables["_anchors"][1],
-                words=statuses.variables["_words"][1],
-                digests=statuses.variables["_digests"][1],
-                roots=statuses.variables["_roots"][1],
-                list=number,
-                word=index // ENTRIES_PER_WORD,
-            )
+        terms = slot_terms(number, index // ENTRIES_PER_WORD)
+        yield Text(self.say("words_about"))
+        given = {"D": department, "root": receipt.root, "digest": artefact.digest}
+        yield Commands(
+            programs.slots(given | {"kid": artefact.kid}, {key: terms[key] for key in found})
         )
-        anchor = self.facts.anchor
-        status = statuses.path("_words", department, number, index // ENTRIES_PER_WORD)
-        yield from self.word(
-            "anchor",
-            ANCHORS,
-            anchors.path("_anchors", department, receipt.root),
-            self.say("nothing")
-            if anchor is None
-            else self.say(
+        for key, (contract, place) in found.items():
+            yield Text(self.say(f"word_{key}"))
+            yield Rows(
+                (
+                    (self.say("slot"), place.slot.to_bytes(32).hex()),
+                    (self.say("word"), self.read(contract, place).hex()),
+                    (self.say("meaning"), self.meaning(key, contract, place)),
+                )
+            )
+
+    def meaning(self, key: str, contract: str, place: Place) -> str:
+        """Return what a word says."""
+        artefact = self.exhibit.artefact
+        anchor = None if self.facts is None else self.facts.anchor
+        if key == "key_x":
+            return self.say("key_says")
+        if key == "anchor":
+            if anchor is None:
+                return self.say("nothing")
+            return self.say(
                 "anchor_says",
                 time=moment(anchor.time, self.language),
                 seconds=anchor.time,
                 block=anchor.block,
                 size=anchor.size,
-            ),
-        )
-        entry = entry_of(int.from_bytes(self.read(STATUSES, status)), index)
-        bit = 2 * (index % ENTRIES_PER_WORD)
-        yield from self.word(
-            "status", STATUSES, status, self.say("status_says", index=index, bit=bit, value=entry)
-        )
-        for key, place in (
-            ("digest_revoked", statuses.path("_digests", department, artefact.digest)),
-            ("root_revoked", statuses.path("_roots", department, receipt.root)),
-        ):
-            block = place.read(self.read(STATUSES, place))
-            says = self.say("revoked_at", block=block) if block else self.say("never_revoked")
-            yield from self.word(key, STATUSES, place, says)
-        if self.facts.key is not None:
-            keys = Layout.of(DEPARTMENT_REGISTRY).path(
-                "_departments", department, "keys", artefact.kid
             )
-            yield from self.word("key_x", DEPARTMENTS, keys.path("x"), self.say("key_says"))
-
-    def word(self, key: str, contract: str, place: Place, says: str) -> Iterator[Block]:
-        yield Text(self.say(f"word_{key}"))
-        yield Rows(
-            (
-                (self.say("slot"), place.slot.to_bytes(32).hex()),
-                (self.say("word"), self.read(contract, place).hex()),
-                (self.say("meaning"), says),
-            )
-        )
+        word = self.read(contract, place)
+        if key == "status" and artefact is not None:
+            index = artefact.status.index
+            bit, entry = 2 * (index % ENTRIES_PER_WORD), entry_of(int.from_bytes(word), index)
+            return self.say("status_says", index=index, bit=bit, value=entry)
+        block = place.read(word)
+        return self.say("revoked_at", block=block) if block else self.say(f"not_{key}")
 
     def read(self, contract: str, place: Place) -> bytes:
         return self.proof.word(self.storage_root(contract), place.slot)
@@ -224,6 +203,20 @@ class _ByHand:
             return
         state_root = self.exhibit.report.block.state_root
         yield Text(self.say("accounts_about", state_root=state_root.hex()))
+        found = places(self.exhibit).values()
+        yield Commands(
+            programs.words(
+                state_root,
+                [
+                    (
+                        name,
+                        self.file.contracts[name].address,
+                        [place.slot for contract, place in found if contract == name],
+                    )
+                    for name in CONTRACTS
+                ],
+            )
+        )
         for name in CONTRACTS:
             contract = self.file.contracts[name]
             account = self.proof.account(state_root, contract.address)
@@ -296,6 +289,7 @@ class _ByHand:
             )
             return
         yield Text(self.say("header_about", size=len(header.encoded)))
+        yield Commands(programs.SEALS)
         yield Rows(
             (
                 (self.say("state_root"), block.state_root.hex()),
@@ -326,9 +320,20 @@ class _ByHand:
             yield Text(self.say("unstamped"))
             return
         imprint = hashlib.sha256(self.exhibit.report.block.hash).hexdigest()
-        yield Text(self.say("stamp_about"))
+        checked = self.exhibit.report.timestamp
+        if checked is None:
+            yield Text(self.say("stamp_unchecked"))
+        else:
+            yield Text(self.say("stamp_about"))
+            yield Commands(
+                (
+                    *programs.AUTHORITIES,
+                    f"imprint={imprint}",
+                    'openssl ts -verify -digest "$imprint" -in token \\',
+                    f"-CAfile authority.pem -attime {checked.time}",
+                )
+            )
         yield Rows(((self.say("imprint"), imprint),))
-        yield Commands((f"openssl ts -verify -digest {imprint} -in token -CAfile authority.pem",))
 
 
 def _climb(leaf: bytes, receipt: Receipt) -> Iterator[tuple[bytes, bytes, bytes]]:

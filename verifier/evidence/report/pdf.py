@@ -8,7 +8,7 @@ from importlib import resources
 from typing import Any
 
 from ecert.errors import Language
-from ecert.typesetting import FAMILY, font_set, printable, set_pages
+from ecert.typesetting import FAMILY, FIXED_FAMILY, font_set, printable, set_pages
 from verifier.evidence.report.blocks import Block, Part, Section
 from verifier.evidence.report.contents import part
 from verifier.evidence.report.exhibit import Exhibit
@@ -46,13 +46,13 @@ def lay_out(parts: Sequence[Part], digest: str, made_at: datetime) -> bytes:
     """
     data = {
         "family": FAMILY,
+        "fixed": FIXED_FAMILY,
         "made": [*made_at.astimezone(UTC).timetuple()[:6]],
         "title": " / ".join(f"{part.word} · {part.title}" for part in parts),
         "running": " / ".join(part.word for part in parts),
         "warnings": [part.warning for part in parts if part.warning],
         "cautions": [part.caution for part in parts if part.caution],
         "digest": digest,
-        "digest-of": say("page_hash", parts[0].language),
         "parts": [_part(part) for part in parts],
     }
     shown = _shown(data, font_set().coverage)
@@ -69,6 +69,7 @@ def _part(part: Part) -> dict[str, Any]:
     return {
         "lang": part.language,
         "region": _REGIONS[part.language],
+        "digest-of": say("page_hash", part.language),
         "title": part.title,
         "tone": part.tone,
         "word": part.word,
