@@ -31,6 +31,8 @@ class ProvenBlock:
         time: Its time; on an embedded chain when the operator last spoke for it. Unix seconds.
         basis: What it rests on.
         validators: Who seals at its height; none on an embedded chain.
+        sealers: Those of them whose seals were checked, ascending; none where the trust file pins
+            the block, whose hash does not cover its seals, and none on an embedded chain.
     """
 
     number: int
@@ -39,6 +41,12 @@ class ProvenBlock:
     time: int
     basis: Basis
     validators: tuple[bytes, ...]
+    sealers: tuple[bytes, ...]
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the trust file names this block, so that it needs no seals."""
+        return self.basis is Basis.VALIDATORS and not self.sealers
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +88,7 @@ class BlockProof:
             if pin.number == word.number and pin.hash != word.hash:
                 raise ProofError("block_not_pinned", block=word.number)
         return ProvenBlock(
-            word.number, word.hash, word.state_root, word.time, Basis.OPERATOR, validators=()
+            word.number, word.hash, word.state_root, word.time, Basis.OPERATOR, (), ()
         )
 
 
@@ -117,6 +125,7 @@ def _sealed(file: TrustFile, header: BlockHeader, handovers: tuple[Handover, ...
     following = following_from(file, header.number)
     block_hash = qbft.block_hash(header)
     pinned = {pin.number: pin.hash for pin in file.pins}.get(header.number)
+    sealers: tuple[bytes, ...] = ()
     if pinned is not None:
         if pinned != block_hash:
             raise ProofError("block_not_pinned", block=header.number)
@@ -126,7 +135,7 @@ def _sealed(file: TrustFile, header: BlockHeader, handovers: tuple[Handover, ...
         follow(following, handovers)
         if following.since > header.number:
             raise ProofError("block_proof_malformed", reason="handovers")
-        following.check(header)
+        sealers = following.check(header).sealers
     return ProvenBlock(
         header.number,
         block_hash,
@@ -134,6 +143,7 @@ def _sealed(file: TrustFile, header: BlockHeader, handovers: tuple[Handover, ...
         header.time,
         Basis.VALIDATORS,
         following.validators,
+        sealers,
     )
 
 

@@ -108,6 +108,19 @@ class Extra:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found in a header that a quorum sealed.
+
+    Attributes:
+        extra: What its ``extraData`` holds.
+        sealers: Who sealed it, ascending.
+    """
+
+    extra: Extra
+    sealers: tuple[bytes, ...]
+
+
 def quorum(validators: int) -> int:
     """Return how many of so many validators must seal: two thirds, rounded up."""
     return -(-2 * validators // 3)
@@ -147,7 +160,7 @@ def is_qbft(header: BlockHeader) -> bool:
 
 def check_seals(
     header: BlockHeader, validators: Iterable[bytes], *, counted: Iterable[bytes] | None = None
-) -> Extra:
+) -> Checked:
     """Check that a quorum of ``validators`` sealed a header that names them.
 
     Args:
@@ -155,9 +168,6 @@ def check_seals(
         validators: The set at its height.
         counted: Whose seals count; all of the set's when not given. A quorum of the whole set is
             needed all the same.
-
-    Returns:
-        What its ``extraData`` holds.
 
     Raises:
         ProofError: ``header_malformed``; ``validators_differ``: it names other validators;
@@ -179,11 +189,13 @@ def check_seals(
     sealers = _sealers(header, extra, frozenset(known))
     if counted is not None and len(sealers & frozenset(counted)) < needed:
         raise ProofError("validators_retired", block=header.number)
-    return extra
+    return Checked(extra, tuple(sorted(sealers)))
 
 
 def signed_seals(header: bytes) -> tuple[tuple[bytes, bytes], ...]:
-    """Return the seals of a header that was checked, each with who made it, by address.
+    """Return the seals of a header, each with who made it, by address.
+
+    A block's hash does not cover its seals: they say something where ``check_seals`` passed.
 
     Args:
         header: Its RLP.
@@ -198,7 +210,7 @@ def signed_seals(header: bytes) -> tuple[tuple[bytes, bytes], ...]:
 
 
 def sealers(header: bytes) -> tuple[bytes, ...]:
-    """Return who sealed a header that was checked, ascending.
+    """Return whose seals a header bears, ascending; as ``signed_seals``.
 
     Args:
         header: Its RLP.

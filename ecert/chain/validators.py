@@ -125,7 +125,7 @@ class Following:
         changes = (self._changed.get(address, 0) for address in (recipient, proposer))
         return max(self._votes_from, *changes)
 
-    def check(self, header: BlockHeader) -> qbft.Extra:
+    def check(self, header: BlockHeader) -> qbft.Checked:
         """Check that a quorum of the set at its height sealed a header.
 
         Raises:
@@ -179,7 +179,7 @@ class Following:
         epoch = self._rules.epoch(votes[-1].number)
         proposers = set()
         for vote in votes:
-            if self.check(vote).vote != wanted:
+            if self.check(vote).extra.vote != wanted:
                 raise _invalid(first, "vote")
             if epoch is None or self._rules.epoch(vote.number) != epoch:
                 raise _invalid(first, "epoch")

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ecert.artefact import Expectation
-from ecert.chain import qbft
 from ecert.chain.block_proof import ProvenBlock
 from ecert.chain.state_proof import StateProof
 from ecert.document import DocumentFile
@@ -46,7 +45,6 @@ class EvidenceReport:
         report: The ten steps, the verdict and what was verified.
         asked: The time that was asked about, unix seconds.
         block: The block in whose state the chain's records are proved.
-        sealers: Validators whose seals the block bears, ascending; none on an embedded chain.
         handovers: Changes of validators that lead from a pinned block to them.
         receipt: Where the document's digest stands in an anchored tree; None for a card's.
         facts: The chain's records; None where they could not be asked for.
@@ -62,7 +60,6 @@ class EvidenceReport:
     report: Report
     asked: int
     block: ProvenBlock
-    sealers: tuple[bytes, ...]
     handovers: int
     receipt: Receipt | None
     facts: Facts | None
@@ -86,10 +83,15 @@ class EvidenceReport:
         return tuple(code for code, step in PROVES.items() if self._passed(step))
 
     @property
+    def rests(self) -> str:
+        """Code of the sentence that says what all of it rests on."""
+        return f"evidence_rests_{'pin' if self.block.pinned else self.block.basis}"
+
+    @property
     def limits(self) -> tuple[str, ...]:
         """Codes of the sentences that say what is not proved, and what the rest depends on."""
         time = "evidence_time_authority" if self.timestamp else f"evidence_time_{self.block.basis}"
-        return (f"evidence_rests_{self.block.basis}", time, *PROVES_NOT)
+        return (self.rests, time, *PROVES_NOT)
 
     def sentence(self, code: str, language: Language) -> str:
         """Return the sentence of a code of ``proves`` or ``limits``."""
@@ -107,7 +109,7 @@ class EvidenceReport:
                 "state_root": hex_text(block.state_root),
                 "time": time_text(block.time),
                 "validators": [hex_text(address) for address in block.validators],
-                "sealers": [hex_text(address) for address in self.sealers],
+                "sealers": [hex_text(address) for address in block.sealers],
                 "handovers": self.handovers,
             },
             "receipt": None if self.receipt is None else self.receipt.to_json(),
@@ -166,7 +168,6 @@ def check_evidence(
         report=report,
         asked=int(asked.timestamp()),
         block=block,
-        sealers=() if state.block.header is None else qbft.sealers(state.block.header),
         handovers=len(state.block.handovers),
         receipt=_receipt(evidence.document),
         facts=source.answer,

@@ -46,6 +46,17 @@ class Key:
         return bytes(self.private.sign_msg_hash(digest).to_bytes())
 
 
+def resealed(header: bytes, keys: Sequence[Key]) -> bytes:
+    """Return the header of the same block with others' seals, of another round."""
+    fields = rlp.decode(header)
+    extra = [*rlp.decode(fields[12])[:3], scalar(7), []]
+    fields[12] = rlp.encode(extra)
+    digest = keccak(rlp.encode(fields))
+    extra[4] = [key.seal(digest) for key in keys]
+    fields[12] = rlp.encode(extra)
+    return bytes(rlp.encode(fields))
+
+
 def scalar(value: int) -> bytes:
     return value.to_bytes((value.bit_length() + 7) // 8)
 

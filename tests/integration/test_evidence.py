@@ -40,7 +40,7 @@ def test_a_network_proves_a_document(world: EvidenceWorld) -> None:
     assert report == made
     assert (report.verdict, report.report.basis) == (Verdict.VALID, Basis.VALIDATORS)
     assert len(data) < LIMIT
-    assert len(report.sealers) >= qbft.quorum(len(report.block.validators))
+    assert len(report.block.sealers) >= qbft.quorum(len(report.block.validators))
     assert report.facts is not None
     assert report.facts.anchor is not None
     assert report.proves
@@ -52,7 +52,7 @@ def test_an_embedded_chain_is_one_operators_word(world: EvidenceWorld) -> None:
     data, _ = world.made(trust)
     report = check(data, trust)
     assert (report.verdict, report.report.basis) == (Verdict.VALID, Basis.OPERATOR)
-    assert (report.block.validators, report.sealers) == ((), ())
+    assert (report.block.validators, report.block.sealers) == ((), ())
     assert "evidence_rests_operator" in report.limits
 
 

@@ -67,8 +67,8 @@ def test_a_package_from_the_network(deed: Deed) -> None:
     report = check(data, deed.trust)
     assert (report.verdict, report.report.basis) == (Verdict.VALID, Basis.VALIDATORS)
     assert len(data) < LIMIT
-    assert len(report.sealers) >= 3
-    assert set(report.sealers) <= set(report.block.validators)
+    assert len(report.block.sealers) >= 3
+    assert set(report.block.sealers) <= set(report.block.validators)
     assert report.block.hash == deed.nodes.header(report.block.number).hash
     outcome = flip_and_reseal(data, deed.trust, 100, seed=5)
     assert outcome.changed == [], outcome
@@ -102,7 +102,7 @@ def test_a_package_after_a_validator_joined(deed: Deed, tmp_path: Path) -> None:
     assert (report.verdict, report.handovers) == (Verdict.VALID, 1)
     assert len(report.block.validators) == 5
     assert node.entry.validator in report.block.validators
-    assert len(report.sealers) >= 4
+    assert len(report.block.sealers) >= 4
     assert [
         {one.address for one in activity(newest_blocks(deed.nodes, at, 3, sealed=True))}
         for at in (earlier.block.number, report.block.number)

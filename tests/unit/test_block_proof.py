@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ecert.chain import handover_search
+from ecert.chain import handover_search, qbft
 from ecert.chain.block_proof import BlockProof, ProvenBlock, prove_block
 from ecert.chain.header import BlockHeader
 from ecert.chain.node import Nodes
@@ -16,7 +16,7 @@ from ecert.facts import Basis
 from ecert.signing import SoftwareSigner
 from ecert.trust import PinnedBlock, TrustStore
 from tests.fakes.node import FakeNode, running
-from tests.fakes.qbft_chain import QbftChain
+from tests.fakes.qbft_chain import Key, QbftChain, resealed
 from tests.fakes.world import CHAIN_ID, NOW, World
 
 
@@ -82,6 +82,7 @@ def test_every_block_can_be_proved(chain: QbftChain, node: FakeNode) -> None:
             header.time,
             Basis.VALIDATORS,
             chain.sets[block],
+            qbft.sealers(chain.headers[block]) if block else (),
         )
         changes = len({chain.sets[b] for b in range(block + 1)}) - 1
         assert len(proof.handovers) == (changes if block else 0)
@@ -110,6 +111,9 @@ def test_a_pinned_block_needs_no_seals(chain: QbftChain) -> None:
         9, chain.sets[9], proposer=BlockHeader.decode(chain.headers[9]).coinbase, sealers=()
     )
     assert BlockProof(unsealed, (), None).verify(trust).hash == chain.hash(9)
+    strangers = [Key.new() for _ in range(9)]
+    forged = BlockProof(resealed(chain.headers[9], strangers), (), None).verify(trust)
+    assert (forged.hash, forged.sealers, forged.pinned) == (chain.hash(9), (), True)
     other = chain.header(9, chain.sets[9], sealers=chain.sets[9])
     assert refused(BlockProof(other, (), None), trust) == "block_not_pinned"
 
@@ -313,7 +317,7 @@ def test_the_operators_word() -> None:
         Nodes(["http://127.0.0.1:9"]), found.trust, "latest", fetch_checkpoint=lambda: found.word(9)
     )
     assert proof.verify(found.trust) == ProvenBlock(
-        9, b"\5" * 32, b"\6" * 32, 1_700_000_000, Basis.OPERATOR, ()
+        9, b"\5" * 32, b"\6" * 32, 1_700_000_000, Basis.OPERATOR, (), ()
     )
     with pytest.raises(UnavailableError) as error:
         prove_block(Nodes(["http://a"]), found.trust, 8, fetch_checkpoint=lambda: found.word(9))

@@ -29,7 +29,7 @@ def refusal(act: Callable[[], object]) -> tuple[str, object]:
 
 
 def check(encoded: bytes, validators: tuple[bytes, ...], **given: Any) -> Extra:
-    return qbft.check_seals(BlockHeader.decode(encoded), validators, **given)
+    return qbft.check_seals(BlockHeader.decode(encoded), validators, **given).extra
 
 
 @pytest.fixture(scope="module")

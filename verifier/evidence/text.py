@@ -14,6 +14,10 @@ _WORDS: dict[str, dict[Language, str]] = {
         "zh": "{n} 个验证节点中 {found} 个签封，变更 {changes} 次",
         "en": "sealed by {found} of {n} validators, after {changes} changes of them",
     },
+    "pinned": {
+        "zh": "即信任文件所指定的区块，无需签封（未核对签封）",
+        "en": "the block that the trust file names: no seals are needed, and none were checked",
+    },
     "anchor": {"zh": "上链登记", "en": "Anchored"},
     "stamp": {"zh": "时间戳", "en": "Timestamp"},
     "unchecked": {
@@ -43,8 +47,8 @@ def _lines(report: EvidenceReport, languages: Sequence[Language]) -> Iterator[st
     yield f"    {hex_text(block.hash)}"
     if block.validators:
         for language in languages:
-            sealed = _WORDS["sealed"][language].format(
-                n=len(block.validators), found=len(report.sealers), changes=report.handovers
+            sealed = _WORDS["pinned" if block.pinned else "sealed"][language].format(
+                n=len(block.validators), found=len(block.sealers), changes=report.handovers
             )
             yield f"    {sealed}"
     if report.timestamp is not None:

@@ -294,17 +294,22 @@ class _ByHand:
             (
                 (self.say("state_root"), block.state_root.hex()),
                 (self.say("block_hash"), block.hash.hex()),
-                (self.say("seal_hash"), qbft.seal_hash(header).hex()),
             )
         )
-        seals = qbft.signed_seals(header.encoded)
-        if seals:
-            yield Text(self.say("seals_about"))
-            yield Table(
-                (self.say("sealer"), self.say("seal_bytes")),
-                tuple((hex_text(address), seal.hex()) for address, seal in seals),
-                (7, 9),
-            )
+        if block.pinned:
+            yield Text(self.say("pin_about"))
+            return
+        yield Rows(((self.say("seal_hash"), qbft.seal_hash(header).hex()),))
+        yield Text(self.say("seals_about"))
+        yield Table(
+            (self.say("sealer"), self.say("seal_bytes")),
+            tuple(
+                (hex_text(address), seal.hex())
+                for address, seal in qbft.signed_seals(header.encoded)
+                if address in block.sealers
+            ),
+            (7, 9),
+        )
         for handover in proof.handovers:
             first = BlockHeader.decode(handover.first)
             votes = [BlockHeader.decode(vote).number for vote in handover.votes]

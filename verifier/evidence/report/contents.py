@@ -156,7 +156,7 @@ class _Part:
     def basis(self) -> Iterator[Block]:
         evidence, file = self.evidence, self.exhibit.file
         block = evidence.block
-        yield Text(evidence.sentence(f"evidence_rests_{block.basis}", self.language))
+        yield Text(evidence.sentence(evidence.rests, self.language))
         if block.basis is Basis.OPERATOR:
             yield Rows((*((self.say("operator"), key.kid) for key in file.operators),))
             return
@@ -165,21 +165,22 @@ class _Part:
             (self.say("engine"), file.engine),
             (
                 self.say("sealed"),
-                self.say(
-                    "sealed_by", found=len(evidence.sealers), n=total, needed=qbft.quorum(total)
-                )
-                if evidence.sealers
-                else self.say("pinned_itself"),
+                self.say("pinned_itself")
+                if block.pinned
+                else self.say(
+                    "sealed_by", found=len(block.sealers), n=total, needed=qbft.quorum(total)
+                ),
             ),
             (self.say("handovers"), self.say("changes", count=evidence.handovers)),
             (self.say("pins"), "; ".join(str(pin.number) for pin in file.pins)),
         ]
         yield Rows(tuple(rows))
-        marks = {True: self.say("has_sealed"), False: self.say("has_not_sealed")}
+        unsealed = self.say("seal_unneeded" if block.pinned else "has_not_sealed")
+        marks = {True: self.say("has_sealed"), False: unsealed}
         yield Table(
             (self.say("number"), self.say("validator"), self.say("seal")),
             tuple(
-                (str(number), hex_text(address), marks[address in evidence.sealers])
+                (str(number), hex_text(address), marks[address in block.sealers])
                 for number, address in enumerate(block.validators, 1)
             ),
             (1, 9, 4),
