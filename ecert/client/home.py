@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -179,3 +180,40 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise MalformedError("file_unwritable", path=str(path), reason=reason) from error
+
+
+def write_into(folder: Path, name: str, data: bytes, *, mode: int = 0o600) -> None:
+    """Write a file whole or not at all into a folder that somebody else writes to as well.
+
+    No link is followed there, whatever stands in the file's place is replaced, and who swaps files
+    meanwhile has nothing written through them.
+
+    Args:
+        folder: The folder, made where there is none.
+        name: The file's name in it.
+        data: Its content.
+        mode: Its permissions.
+
+    Raises:
+        MalformedError: ``file_unwritable``, also where the folder is a link.
+    """
+    beside = f".{name}.{secrets.token_hex(4)}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        inside = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+            with os.fdopen(os.open(beside, flags, mode, dir_fd=inside), "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.rename(beside, name, src_dir_fd=inside, dst_dir_fd=inside)
+        except OSError:
+            with suppress(FileNotFoundError):
+                os.unlink(beside, dir_fd=inside)
+            raise
+        finally:
+            os.close(inside)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise MalformedError("file_unwritable", path=str(folder / name), reason=reason) from error

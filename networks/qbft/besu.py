@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from ecert.client.home import write_file
+from ecert.client.home import write_file, write_into
 from ecert.fields import hex_text
 from networks.anvil import BLOCK_GAS_LIMIT
 from networks.qbft.description import NetworkDescription, NodeEntry
@@ -111,6 +111,8 @@ def compose(network: NetworkDescription) -> bytes:
 def write_files(directory: Path, network: NetworkDescription) -> None:
     """Write all nodes' files, and the Compose file.
 
+    A container may put into its folder ``data`` what it likes, such as links to files of the host.
+
     Raises:
         MalformedError: ``file_unwritable``.
     """
@@ -119,8 +121,9 @@ def write_files(directory: Path, network: NetworkDescription) -> None:
         others = [other.enode for other in network.nodes if other != node]
         enodes = json.dumps(others, indent=2).encode()
         write_file(folder / "config.toml", toml(options(network, node)), mode=0o644)
-        write_file(folder / "data" / "static-nodes.json", enodes, mode=0o644)
-        write_file(folder / "data" / "permissions_config.toml", permissions(network), mode=0o644)
+        lists = {"static-nodes.json": enodes, "permissions_config.toml": permissions(network)}
+        for name, content in lists.items():
+            write_into(folder / "data", name, content, mode=0o644)
     write_file(directory / COMPOSE, compose(network), mode=0o644)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ecert.client.home import MAX_NODES, Home, read_file, write_file
+from ecert.client.home import MAX_NODES, Home, read_file, write_file, write_into
 from ecert.errors import EcertError, MalformedError
 from ecert.kinds.catalogue import Catalogue
 from tests.fakes.world import World
@@ -115,6 +115,28 @@ def test_a_file_is_written_whole_and_for_its_owner_alone(tmp_path: Path) -> None
     assert path.read_bytes() == b"second"
     assert path.stat().st_mode & 0o777 == 0o600
     assert [entry.name for entry in path.parent.iterdir()] == ["file"]
+
+
+def test_no_link_is_followed_into_which_another_may_write(tmp_path: Path) -> None:
+    other, folder = tmp_path / "other", tmp_path / "new" / "folder"
+    other.write_bytes(b"before")
+    write_into(folder, "file", b"first")
+    assert (folder / "file").stat().st_mode & 0o777 == 0o600
+    for target in (other, tmp_path / "absent", tmp_path):
+        (folder / "file").unlink()
+        (folder / "file").symlink_to(target)
+        write_into(folder, "file", b"second")
+        assert not (folder / "file").is_symlink()
+        assert (folder / "file").read_bytes() == b"second"
+    assert other.read_bytes() == b"before"
+    assert not (tmp_path / "absent").exists()
+    (folder / "taken").mkdir()
+    (tmp_path / "link").symlink_to(folder)
+    for into, name in ((folder, "taken"), (tmp_path / "link", "file"), (other, "file")):
+        with pytest.raises(MalformedError) as error:
+            write_into(into, name, b"x")
+        assert code_of(error) == "file_unwritable"
+    assert sorted(entry.name for entry in folder.iterdir()) == ["file", "taken"]
 
 
 def test_what_cannot_be_written_is_told_and_leaves_nothing(tmp_path: Path) -> None:

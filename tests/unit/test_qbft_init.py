@@ -307,6 +307,32 @@ def test_accounts_are_added_to_the_lists(tmp_path: Path) -> None:
     assert done.code == 64
 
 
+@pytest.mark.parametrize("name", ["static-nodes.json", "permissions_config.toml", "data"])
+def test_no_container_has_the_host_write_elsewhere(tmp_path: Path, name: str) -> None:
+    """What is in a node's ``data`` is its container's to choose, and it chooses a link."""
+    made(tmp_path / "net", "besu")
+    data = tmp_path / "net" / "nodes" / "node1" / "data"
+    (tmp_path / "host").mkdir()
+    victim = tmp_path / "host" / "static-nodes.json"
+    victim.write_text("the host's")
+    words = ("network", "add-validator", "--dir", str(tmp_path / "net"))
+    if name == "data":
+        data.rename(data.with_name("moved"))
+        data.symlink_to(victim.parent)
+        done = run_command(app, *words)
+        assert (done.code, done.err.splitlines()[0]) == (3, "file_unwritable")
+    else:
+        (data / name).unlink()
+        (data / name).symlink_to(victim)
+        assert run_command(app, *words).code == 0
+        assert not (data / name).is_symlink()
+        assert (data / name).stat().st_mode & 0o777 == 0o644
+        assert sorted(path.name for path in data.iterdir()) == [
+            *("key", "permissions_config.toml", "static-nodes.json"),
+        ]
+    assert [path.read_text() for path in victim.parent.iterdir()] == ["the host's"]
+
+
 def test_goquorum_has_no_list_of_accounts(tmp_path: Path) -> None:
     made(tmp_path, "quorum")
     done = run_command(app, "network", "allow", "--dir", str(tmp_path), f"0x{'ab' * 20}")
