@@ -9,10 +9,11 @@ says what was found.
 Lines begin and end with a line feed, and the English is ASCII: ``strings`` and ``less`` show them.
 """
 
-_SEALED_ZH = "信任文件所列（及由其依次变更而来）的验证节点中法定多数对区块头的签封"
+_SEALED_ZH = "信任文件所列（及由其依次变更而来）的验证节点中法定多数对区块头的签封，或信任文件本身"
 _SEALED_EN = """\
 the seals of a quorum of validators on the block's header: those
-  whom the trust file names, or who lawfully followed them"""
+  whom the trust file names, or who lawfully followed; or on that
+  file where it names the block"""
 _SIGNED_ZH = "仅为一个运营者对区块检查点的签名，别无他人见证"
 _SIGNED_EN = "one operator's signature on a checkpoint, witnessed by nobody else"
 
