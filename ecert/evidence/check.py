@@ -6,6 +6,7 @@ may be asked about another time, and the package then answers only as far as it 
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +15,7 @@ from ecert.artefact import Expectation
 from ecert.chain.block_proof import ProvenBlock
 from ecert.chain.state_proof import StateProof
 from ecert.document import DocumentFile
-from ecert.errors import EcertError, Language, ProofError, UnavailableError, messages
+from ecert.errors import EcertError, Language, ProofError, UnavailableError, sentence
 from ecert.evidence.package import Evidence
 from ecert.evidence.timestamp import Timestamp, verify_timestamp
 from ecert.facts import Basis, Facts, Query
@@ -33,6 +34,8 @@ PROVES_NOT = (
     "evidence_proves_not_later",
     "evidence_proves_not_true",
 )
+_ASKED_LATER = "evidence_proves_not_between"
+"""What else is not proved where a later time than the block's was asked about."""
 
 _BEGINNING = datetime.fromtimestamp(0, UTC)
 
@@ -91,11 +94,21 @@ class EvidenceReport:
     def limits(self) -> tuple[str, ...]:
         """Codes of the sentences that say what is not proved, and what the rest depends on."""
         time = "evidence_time_authority" if self.timestamp else f"evidence_time_{self.block.basis}"
-        return (self.rests, time, *PROVES_NOT)
+        between = (_ASKED_LATER,) if self.asked > self.block.time else ()
+        return (self.rests, time, *between, *PROVES_NOT)
 
-    def sentence(self, code: str, language: Language) -> str:
-        """Return the sentence of a code of ``proves`` or ``limits``."""
-        return messages()[code][language]
+    def sentence(
+        self, code: str, language: Language, moment: Callable[[int], str] = time_text
+    ) -> str:
+        """Return the sentence of a code of ``proves`` or ``limits``.
+
+        Args:
+            code: The code.
+            language: The sentence's language.
+            moment: Says a time, unix seconds.
+        """
+        times = {"block": moment(self.block.time), "asked": moment(self.asked)}
+        return sentence(code, times, language)
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON-ready values; times in ISO 8601, UTC."""
@@ -124,9 +137,12 @@ class EvidenceReport:
     def _passed(self, step: int) -> bool:
         return self.report.steps[step].outcome is Outcome.PASSED
 
-    @staticmethod
-    def _both(code: str) -> dict[str, str]:
-        return {"code": code, "zh": messages()[code]["zh"], "en": messages()[code]["en"]}
+    def _both(self, code: str) -> dict[str, str]:
+        return {
+            "code": code,
+            "zh": self.sentence(code, "zh"),
+            "en": self.sentence(code, "en"),
+        }
 
 
 def check_evidence(
@@ -140,24 +156,27 @@ def check_evidence(
             since then takes nothing from what was proved with it.
         catalogue: The kinds that it pins.
         now: The time, aware: no block may be of later.
-        at: The time that is asked about; that of the package's block when not given.
+        at: The time that is asked about, not after ``now``; that of the package's block when not
+            given.
 
     Raises:
         MalformedError: The package or the trust file cannot be read.
         ProofError: The package proves nothing: changed, of another chain, sealed by too few.
-        TrustError: ``trust_expired`` before the block or the time asked about;
-            ``catalogue_not_pinned``; ``signed_by_too_few``.
+        TrustError: ``catalogue_not_pinned``; ``signed_by_too_few``.
         UnavailableError: ``evidence_from_the_future``: a clock is wrong, this one or theirs;
-            ``evidence_of_later``: asked about a time before the block; ``contract_closed``.
+            ``evidence_of_later``, ``evidence_asked_of_future``: asked about a time before the
+            block, or one to come; ``evidence_trust_expired_before_block``,
+            ``evidence_asked_after_trust``: the trust file does not answer about that time;
+            ``contract_closed``.
     """
     evidence = Evidence.decode(data)
     state = evidence.proof.state
     store = TrustStore(trust, catalogue, now=_BEGINNING)
     block = state.block.verify(store)
     time = datetime.fromtimestamp(block.time, UTC)
-    store.check_current(time)
     asked = time if at is None else at
     _check_times(time, asked, now)
+    _check_trusted(store.file.expires, time, asked)
     source = _Proven(state, store)
     verifier = Verifier(store, source)
     report = verifier.verify(evidence.document, now=asked, expect=Expectation(waived=True))
@@ -204,6 +223,18 @@ def _check_times(block: datetime, asked: datetime, now: datetime) -> None:
         raise UnavailableError("evidence_from_the_future", time=_text(block), now=_text(now))
     if block - asked > margin:
         raise UnavailableError("evidence_of_later", time=_text(block), asked=_text(asked))
+    if asked - now > margin:
+        raise UnavailableError("evidence_asked_of_future", asked=_text(asked), now=_text(now))
+
+
+def _check_trusted(expires: int, block: datetime, asked: datetime) -> None:
+    expired = time_text(expires)
+    if block.timestamp() >= expires:
+        raise UnavailableError(
+            "evidence_trust_expired_before_block", expired=expired, block=_text(block)
+        )
+    if asked.timestamp() >= expires:
+        raise UnavailableError("evidence_asked_after_trust", expired=expired, asked=_text(asked))
 
 
 def _stamp(token: bytes, block: ProvenBlock, file: TrustFile) -> Timestamp | None:

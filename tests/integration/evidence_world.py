@@ -26,6 +26,7 @@ from tests.fakes.sealing_node import Lie, Network
 from tests.integration.registry_world import RegistryWorld
 
 CATALOGUE = Catalogue.load()
+BEGINNING = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass
@@ -67,7 +68,7 @@ class EvidenceWorld:
         """Return the network's trust file."""
         file = self.network.trust_file(**changes)
         signed = replace(file, council=(self.council.public_key,), threshold=1)
-        return TrustStore(signed.sign([self.council]), CATALOGUE, now=datetime.now(UTC))
+        return TrustStore(signed.sign([self.council]), CATALOGUE, now=BEGINNING)
 
     def operators_trust(self, **changes: object) -> TrustStore:
         """Return the embedded chain's trust file."""

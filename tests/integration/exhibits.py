@@ -40,8 +40,8 @@ class Exhibits:
 
 
 def examined(data: bytes, trust: TrustStore, at: str | None = None) -> Exhibit:
-    now = datetime.now(UTC)
     asked = None if at is None else datetime.fromisoformat(at)
+    now = asked or datetime.now(UTC)
     report = check_evidence(data, trust.data, CATALOGUE, now=now, at=asked)
     package = NamedFile("deed.ecert-evidence", data)
     return Exhibit(package, NamedFile("trust.json", trust.data), report, at, now, CATALOGUE)

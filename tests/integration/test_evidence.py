@@ -8,10 +8,11 @@ import pytest
 
 from ecert.chain import qbft
 from ecert.chain.header import BlockHeader
-from ecert.errors import EcertError, ProofError, TrustError, UnavailableError
+from ecert.errors import EcertError, ProofError, UnavailableError
 from ecert.evidence import Evidence
 from ecert.facts import Basis
 from ecert.report import Verdict
+from ecert.steps import CLOCK_SKEW_SECONDS
 from networks.embedded import EmbeddedChain
 from tests.integration.evidence_world import (
     EvidenceWorld,
@@ -75,8 +76,12 @@ def test_an_old_status_does_not_answer_for_a_later_date(world: EvidenceWorld) ->
     data, report = world.made(trust)
     made = datetime.fromtimestamp(report.block.time, UTC)
     oldest = timedelta(seconds=_max_age(world))
-    assert check(data, trust, at=made + oldest).verdict is Verdict.VALID
-    late = check(data, trust, at=made + oldest + timedelta(seconds=2))
+    still = made + oldest
+    just = check(data, trust, at=still, now=still)
+    assert just.verdict is Verdict.VALID
+    assert "evidence_proves_not_between" in just.limits
+    after = still + timedelta(seconds=2)
+    late = check(data, trust, at=after, now=after)
     assert late.verdict is Verdict.UNDECIDED
     assert late.report.steps[6].code == "source_too_old"
     assert "evidence_proves_status" not in late.proves
@@ -88,6 +93,18 @@ def test_it_does_not_answer_for_what_came_before(world: EvidenceWorld) -> None:
     earlier = datetime.fromtimestamp(report.block.time, UTC) - timedelta(hours=1)
     refused(data, world, "evidence_of_later", at=earlier)
     refused(data, world, "evidence_from_the_future", now=earlier)
+
+
+def test_it_does_not_answer_for_what_is_to_come(world: EvidenceWorld) -> None:
+    """A package knows nothing after its block; it must not be made to say so of tomorrow."""
+    trust = world.trust()
+    data, _ = world.made(trust)
+    now = datetime.now(UTC)
+    skew = timedelta(seconds=CLOCK_SKEW_SECONDS)
+    assert check(data, trust, at=now + skew, now=now).verdict is Verdict.VALID
+    later = now + skew + timedelta(seconds=1)
+    refused(data, world, "evidence_asked_of_future", at=later, now=now)
+    refused(data, world, "evidence_asked_of_future", at=datetime.max.replace(tzinfo=UTC), now=now)
 
 
 def test_clocks_at_the_end_of_all_years(world: EvidenceWorld) -> None:
@@ -106,9 +123,13 @@ def test_a_trust_file_that_expired_since_takes_nothing_away(world: EvidenceWorld
     assert check(data, trust, now=years).verdict is Verdict.VALID
     expired = world.trust(expires=report.block.time + 86_400)
     assert check(data, expired, now=years).verdict is Verdict.VALID
-    with pytest.raises(TrustError) as caught:
-        check(data, world.trust(expires=report.block.time + 1), at=years, now=years)
-    assert caught.value.code == "trust_expired"
+    for end, code, at in (
+        (report.block.time + 1, "evidence_asked_after_trust", years),
+        (report.block.time, "evidence_trust_expired_before_block", None),
+    ):
+        with pytest.raises(UnavailableError) as caught:
+            check(data, world.trust(expires=end), at=at, now=years)
+        assert caught.value.code == code
 
 
 def test_it_needs_this_chains_trust_file(world: EvidenceWorld) -> None:

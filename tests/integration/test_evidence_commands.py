@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from copy import copy
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,7 @@ from verifier.cli import app
 from verifier.evidence.text import render_evidence
 
 CATALOGUE = Catalogue.load()
+LATER = datetime.now(UTC) + timedelta(days=200)
 # The program finds the modules where the test does; sockets are taken away before anything else.
 ALONE = """
 import socket, sys
@@ -172,7 +173,9 @@ def test_errors_of_the_check(kept: tuple[Path, str], trust: Path, tmp_path: Path
         ((str(broken), *pinned), 3, "evidence_manifest_differs"),
         ((str(tmp_path / "none"), *pinned), 3, "file_unreadable"),
         ((str(trust), *pinned), 3, "cbor_"),
-        ((str(file), "--trust", str(file)), 3, ""),
+        ((str(file), "--trust", str(file)), 2, ""),
+        ((str(file), "--trust", str(tmp_path / "none")), 2, "file_unreadable"),
+        ((str(file), *pinned, "--at", LATER.isoformat()), 2, "evidence_asked_of_future"),
         ((str(file), *pinned, "--at", "tomorrow"), 3, "time_argument_malformed"),
         ((str(file), *pinned, "--at", "2026-11-28T08:00:00"), 3, "time_argument_malformed"),
         ((str(file), *pinned, "--at", "2020-01-01T00:00:00Z"), 2, "evidence_of_later"),
@@ -181,10 +184,24 @@ def test_errors_of_the_check(kept: tuple[Path, str], trust: Path, tmp_path: Path
         assert (done.code, done.out) == (code, ""), arguments
         assert done.err.startswith(name)
         assert "Traceback" not in done.err
-    done = run_command(app, "--home", str(tmp_path / "home"), "evidence", "check", str(file))
-    assert done.err.startswith("trust_not_pinned")
-    later = datetime.fromtimestamp(datetime.now(UTC).timestamp() + 86_400 * 200, UTC)
-    assert check(str(file), *pinned, "--at", later.isoformat()).code == 2
+    report = ("report", str(file), "-o", str(tmp_path / "a.html"))
+    for command in (("evidence", "check", str(file)), ("evidence", *report), ("check", str(file))):
+        done = run_command(app, "--home", str(tmp_path / "home"), *command)
+        assert (done.code, done.err.splitlines()[0]) == (2, "trust_not_pinned"), command
+
+
+def test_a_clock_after_the_trust_files_end(
+    kept: tuple[Path, str], trust: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, entry = kept
+    file = tmp_path / "a.ecert-evidence"
+    assert wallet(home, "evidence", entry, "-o", str(file)).code == 0
+    years = datetime.now(UTC) + timedelta(days=3650)
+    monkeypatch.setattr("verifier.evidence.cli.utc_now", lambda: years)
+    pinned = ("--trust", str(trust))
+    assert check(str(file), *pinned).code == 0
+    done = check(str(file), *pinned, "--at", years.isoformat())
+    assert (done.code, done.err.splitlines()[0]) == (2, "evidence_asked_after_trust")
 
 
 def test_an_officer_gets_a_package_of_the_departments_own(

@@ -9,6 +9,7 @@ import pytest
 
 from ecert.chain import qbft
 from ecert.errors import Language
+from ecert.fields import time_text
 from ecert.report import Verdict
 from networks.embedded import EmbeddedChain
 from tests.fakes.console import Done, run_command
@@ -21,6 +22,7 @@ from verifier.evidence.report.contents import part
 from verifier.evidence.report.exhibit import Exhibit
 from verifier.evidence.report.html import render_html
 from verifier.evidence.report.pdf import render_pdf
+from verifier.evidence.report.words import moment
 
 BOTH: tuple[Language, ...] = ("zh", "en")
 HOSTILE = "</dd><script>alert(1)</script>#panic() \u202e{{ x }}"
@@ -66,7 +68,10 @@ def test_a_report_says_who_what_when_and_why(made: Exhibits, language: Language)
         *(subject.digest.hex(), report.block.hash.hex(), report.block.state_root.hex()),
         *(exhibit.file.contracts["anchors"].address.hex(), str(exhibit.file.chain_id)),
         *(address.hex() for address in report.block.validators),
-        *(report.sentence(code, language) for code in (*report.proves, *report.limits)),
+        *(
+            report.sentence(code, language, lambda seconds: moment(seconds, language))
+            for code in (*report.proves, *report.limits)
+        ),
         *("RFC9162", "RFC9901", "EIP1186", "YellowPaper", "QBFT", "RFC3161", stamp.authority),
     ):
         assert squeezed(expected) in text, expected
@@ -234,7 +239,9 @@ def command(*arguments: str) -> Done:
     return run_command(app, "evidence", "report", *arguments)
 
 
-def test_the_command_writes_what_was_found(made: Exhibits, tmp_path: Path) -> None:
+def test_the_command_writes_what_was_found(
+    made: Exhibits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, code in (("valid", 0), ("operator", 0), ("revoked", 1), ("unreadable", 3)):
         exhibit: Exhibit = getattr(made, name)
         file, trust = tmp_path / f"{name}.ecert-evidence", tmp_path / f"{name}.json"
@@ -251,8 +258,24 @@ def test_the_command_writes_what_was_found(made: Exhibits, tmp_path: Path) -> No
     assert asked is not None
     output = tmp_path / "late.html"
     given = (str(tmp_path / "valid.ecert-evidence"), "--trust", str(tmp_path / "valid.json"))
+    early = command(*given, "-o", str(output), "--at", asked)
+    assert (early.code, early.err.split()[0]) == (2, "evidence_asked_of_future")
+    monkeypatch.setattr("verifier.evidence.cli.utc_now", lambda: made.undecided.made_at)
     assert command(*given, "-o", str(output), "--at", asked).code == 2
     assert f"--at {asked}" in check_alone(output.read_text("utf-8")).text
+
+
+def test_a_later_time_than_the_blocks_is_told_from_what_is_proved(made: Exhibits) -> None:
+    between = "evidence_proves_not_between"
+    assert between in made.undecided.report.limits
+    assert between not in made.valid.report.limits
+    block, asked = made.undecided.report.block.time, made.undecided.report.asked
+    for language in BOTH:
+        sentence = made.undecided.report.sentence(between, language)
+        assert time_text(block) in sentence
+        assert time_text(asked) in sentence
+        proved = made.valid.report.sentence("evidence_proves_status", language)
+        assert time_text(made.valid.report.block.time) in proved
 
 
 def test_what_cannot_be_checked_has_no_report(made: Exhibits, tmp_path: Path) -> None:

@@ -2,17 +2,19 @@
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ecert import limits
+from ecert.client.console import deciding
 from ecert.client.home import TRUST, read_file, write_file
 from ecert.errors import Language, MalformedError
 from ecert.evidence import check_evidence
 from ecert.kinds.catalogue import Catalogue
+from ecert.trust import TrustStore
 from verifier.checker import utc_now
 from verifier.evidence.report.exhibit import Exhibit, NamedFile
 from verifier.evidence.text import render_evidence
@@ -30,14 +32,15 @@ def check(
     ] = None,
     at: Annotated[
         str | None,
-        typer.Option(help="Another time to ask about, as 2026-11-28T08:00:00Z. 所问时间。"),
+        typer.Option(help="A later time to ask about, up to now: 2026-11-28T08:00:00Z. 所问时间。"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON. 输出 JSON。")] = False,
     lang: Annotated[Shown, typer.Option(help="Languages to print. 输出语言。")] = Shown.BOTH,
 ) -> None:
     """Check a package with nothing but the trust file. 离线核验证据包。
 
-    Exit code: 0 valid as of its block, 1 not valid or false, 2 cannot be decided, 3 unreadable.
+    Exit code: 0 valid as of its block, 1 not valid or false, 2 cannot be decided (also for want of
+    a trust file that fits, or about a time to come), 3 unreadable.
     """
     report = checked(file, trust, at).report
     if as_json:
@@ -59,7 +62,7 @@ def write_report(
     ] = None,
     at: Annotated[
         str | None,
-        typer.Option(help="Another time to ask about, as 2026-11-28T08:00:00Z. 所问时间。"),
+        typer.Option(help="A later time to ask about, up to now: 2026-11-28T08:00:00Z. 所问时间。"),
     ] = None,
     lang: Annotated[Shown, typer.Option(help="Languages of the report. 报告语言。")] = Shown.BOTH,
 ) -> None:
@@ -86,15 +89,23 @@ def checked(file: Path, trust: Path | None, at: str | None) -> Exhibit:
         EcertError: As ``check_evidence``; a file that cannot be read.
     """
     package = NamedFile(file.name, read_file(file, limit=limits.MAX_EVIDENCE_BYTES))
-    trusted = (
+    asked = None if at is None else _time(at)
+    now, catalogue = utc_now(), Catalogue.load()
+    with deciding():
+        trusted = _trusted(trust, catalogue)
+    report = check_evidence(package.data, trusted.data, catalogue, now=now, at=asked)
+    return Exhibit(package, trusted, report, at, now, catalogue)
+
+
+def _trusted(trust: Path | None, catalogue: Catalogue) -> NamedFile:
+    """Return the trust file, which may have expired since the package was made."""
+    file = (
         NamedFile(TRUST, Options.home.pinned())
         if trust is None
         else NamedFile(trust.name, read_file(trust, limit=limits.MAX_TRUST_FILE_BYTES))
     )
-    asked = None if at is None else _time(at)
-    now, catalogue = utc_now(), Catalogue.load()
-    report = check_evidence(package.data, trusted.data, catalogue, now=now, at=asked)
-    return Exhibit(package, trusted, report, at, now, catalogue)
+    TrustStore(file.data, catalogue, now=datetime.fromtimestamp(0, UTC))
+    return file
 
 
 def _laid_out(exhibit: Exhibit, suffix: str, languages: Sequence[Language]) -> bytes:

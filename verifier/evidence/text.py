@@ -24,6 +24,7 @@ _WORDS: dict[str, dict[Language, str]] = {
         "zh": "有时间戳令牌，但信任文件未列时间戳机构，未予核对",
         "en": "there is a token, not checked: the trust file names no authority",
     },
+    "asked": {"zh": "所问时间", "en": "Asked about"},
     "package": {"zh": "证据包", "en": "Package"},
     "proves": {"zh": "证明了", "en": "It proves"},
     "limits": {"zh": "限度", "en": "Its limits"},
@@ -45,6 +46,8 @@ def _lines(report: EvidenceReport, languages: Sequence[Language]) -> Iterator[st
         yield f"  {_word('anchor', languages)}: {anchored}, block {facts.anchor.block}{root}"
     yield f"  {_word('block', languages)}: {block.number}, {time_text(block.time)}"
     yield f"    {hex_text(block.hash)}"
+    if report.asked != block.time:
+        yield f"  {_word('asked', languages)}: {time_text(report.asked)}"
     if block.validators:
         for language in languages:
             sealed = _WORDS["pinned" if block.pinned else "sealed"][language].format(

@@ -64,6 +64,10 @@ class _Part:
     def moment(self, seconds: int) -> str:
         return moment(seconds, self.language)
 
+    def sentence(self, code: str) -> str:
+        """Return a sentence on what is proved or not, its times as people read them."""
+        return self.evidence.sentence(code, self.language, self.moment)
+
     def warning(self) -> str:
         """Return that this is no proof of validity, where it is none."""
         verdict = self.report.verdict
@@ -188,14 +192,14 @@ class _Part:
 
     def proves(self) -> Iterator[Block]:
         evidence = self.evidence
-        proved = tuple(evidence.sentence(code, self.language) for code in evidence.proves)
+        proved = tuple(self.sentence(code) for code in evidence.proves)
         if proved:
             yield Text(self.say("proved"))
             yield Bullets(proved)
         else:
             yield Text(self.say("nothing_proved"))
         yield Text(self.say("limits"))
-        yield Bullets(tuple(evidence.sentence(code, self.language) for code in evidence.limits))
+        yield Bullets(tuple(self.sentence(code) for code in evidence.limits))
 
     def files(self) -> Iterator[tuple[str, str]]:
         exhibit, file, block = self.exhibit, self.exhibit.file, self.evidence.block
