@@ -144,6 +144,7 @@ class Report:
         basis: What the chain's answer rests on; None when no source answered.
         subject: What was verified; None when it could not be read.
         trust: The trust file that was used; None when nothing could be read.
+        said: Code of the verdict's sentence; None for the one that all checks have.
     """
 
     verdict: Verdict
@@ -153,6 +154,7 @@ class Report:
     basis: Basis | None = None
     subject: Subject | None = None
     trust: TrustNote | None = None
+    said: str | None = None
 
     @property
     def decisive(self) -> StepResult | None:
@@ -161,7 +163,7 @@ class Report:
 
     def headline(self, language: Language) -> str:
         """Return the verdict's sentence for people."""
-        return messages()[f"verdict_{self.verdict}"][language]
+        return messages()[self.said or f"verdict_{self.verdict}"][language]
 
     def basis_text(self, language: Language) -> str:
         """Return what the chain's answer rests on, for people; "" when no source answered."""

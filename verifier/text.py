@@ -1,15 +1,18 @@
 """A report as text for a terminal: the verdict first, then each check, then the content."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
-from ecert.errors import Language
+from ecert.errors import KindError, Language, sentence
 from ecert.fields import time_text
 from ecert.kinds.catalogue import Catalogue
-from ecert.report import Outcome, Report, Subject, Verdict
+from ecert.report import Outcome, Report, StepResult, Subject, Verdict
 
 MARKS = {Outcome.PASSED: "✔", Outcome.FAILED: "✘", Outcome.NOT_CHECKED: "–"}
 _BANNERS = {0: "✔", 1: "✘", 2: "?", 3: "∅"}
 _AS_OF: dict[Language, str] = {"zh": "（截至 {time}）", "en": " (as of {time})"}
+ISSUING_AUTHORITY = "issuing_authority"
+"""The claim in which a document itself names who issued it."""
 _CONTENT: dict[Language, str] = {
     "zh": "内容（请与出示的证照和本人核对）",
     "en": "Content (compare it with the paper and the person)",
@@ -30,7 +33,7 @@ def _lines(report: Report, languages: Sequence[Language], catalogue: Catalogue) 
             as_of = _AS_OF[language].format(time=time_text(report.as_of))
         yield f"  {report.headline(language)}{as_of}"
     for step in report.steps:
-        sentences = [step.message(language) for language in languages]
+        sentences = [_sentence(step, language, catalogue) for language in languages]
         yield f"  {step.number} {MARKS[step.outcome]} {sentences[0]}"
         yield from (f"      {sentence}" for sentence in sentences[1:])
     if report.basis is not None:
@@ -41,11 +44,20 @@ def _lines(report: Report, languages: Sequence[Language], catalogue: Catalogue) 
         yield from _content(report.subject, languages, catalogue)
 
 
+def _sentence(step: StepResult, language: Language, catalogue: Catalogue) -> str:
+    """Return a step's sentence, the kind with its name."""
+    details = dict(step.details)
+    with suppress(KindError):
+        name = catalogue.kind(str(details.get("kind"))).names[language]
+        details["kind"] = f"{name} ({details['kind']})"
+    return sentence(step.code, details, language)
+
+
 def _content(
     subject: Subject, languages: Sequence[Language], catalogue: Catalogue
 ) -> Iterator[str]:
     kind = catalogue.kind(subject.kind)
-    title = " / ".join(kind.names[language] for language in languages)
+    title = " / ".join(kind.names[language] for language in languages) + f" ({subject.kind})"
     heading = " / ".join(_CONTENT[language] for language in languages)
     yield f"  {title} — {subject.department}"
     yield f"  {heading}:"
@@ -53,6 +65,8 @@ def _content(
     for name in dict.fromkeys((*ordered, *subject.claims)):
         label = " / ".join(kind.label(name, language) for language in languages)
         value = kind.value_text(name, subject.claims[name], languages[0])
+        if name == ISSUING_AUTHORITY:
+            value += f" ({subject.department})"
         yield f"    {label}: {value}"
 
 

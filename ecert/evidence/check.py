@@ -18,6 +18,7 @@ from ecert.document import DocumentFile
 from ecert.errors import EcertError, Language, ProofError, UnavailableError, sentence
 from ecert.evidence.package import Evidence
 from ecert.evidence.timestamp import Timestamp, verify_timestamp
+from ecert.evidence.wording import worded
 from ecert.facts import Basis, Facts, Query
 from ecert.fields import hex_text, time_text
 from ecert.kinds.catalogue import Catalogue
@@ -184,7 +185,7 @@ def check_evidence(
         raise source.error
     stamp = evidence.proof.timestamp
     return EvidenceReport(
-        report=report,
+        report=worded(report),
         asked=int(asked.timestamp()),
         block=block,
         handovers=len(state.block.handovers),

@@ -45,6 +45,7 @@ def test_a_network_proves_a_document(world: EvidenceWorld) -> None:
     assert report.facts is not None
     assert report.facts.anchor is not None
     assert report.proves
+    assert report.report.steps[8].code == "evidence_holder_unknown"  # nobody waived anything
     assert {"evidence_rests_validators", "evidence_time_validators"} <= set(report.limits)
 
 
@@ -83,7 +84,12 @@ def test_an_old_status_does_not_answer_for_a_later_date(world: EvidenceWorld) ->
     after = still + timedelta(seconds=2)
     late = check(data, trust, at=after, now=after)
     assert late.verdict is Verdict.UNDECIDED
-    assert late.report.steps[6].code == "source_too_old"
+    assert late.report.steps[6].code == "evidence_too_old"
+    for language in ("zh", "en"):
+        told = late.report.headline(language), late.report.steps[6].message(language)
+        for sentence in told:  # what a verifier online is told helps nobody here
+            assert ("新的证据包" if language == "zh" else "new package") in sentence
+            assert "Renew" not in sentence
     assert "evidence_proves_status" not in late.proves
 
 

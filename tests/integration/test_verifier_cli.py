@@ -284,7 +284,9 @@ def test_a_person_reads_both_languages_or_one(home: Path, papers: list[Papers]) 
     for name in kind.face[:3]:
         assert kind.label(name, "zh") in zh
         assert kind.label(name, "en") in en
-    assert DEPARTMENT in en
+    assert f'allowed to issue "{kind.names["en"]} (resident-id)"' in en
+    assert f"“{kind.names['zh']} (resident-id)”" in zh
+    assert re.search(rf"Issuing authority: .+ \({DEPARTMENT}\)$", en, re.MULTILINE)
 
 
 def test_what_is_not_valid_shows_no_content(home: Path, papers: list[Papers]) -> None:

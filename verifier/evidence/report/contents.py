@@ -11,6 +11,7 @@ from verifier.evidence.report.blocks import Block, Bullets, Part, Rows, Section,
 from verifier.evidence.report.by_hand import by_hand
 from verifier.evidence.report.exhibit import Exhibit
 from verifier.evidence.report.words import moment, say
+from verifier.text import ISSUING_AUTHORITY
 from verifier.web.result import Result, present
 
 SPECIFICATIONS = (
@@ -18,9 +19,6 @@ SPECIFICATIONS = (
     *("layout", "proof", "rlp", "seals", "timestamp"),
 )
 """Public rules by which everything can be checked again."""
-
-_AUTHORITY = "issuing_authority"
-"""The claim in which a document itself names who issued it."""
 
 
 def part(exhibit: Exhibit, language: Language) -> Part:
@@ -107,7 +105,7 @@ class _Part:
         if self.report.verdict is not Verdict.VALID:
             yield self.say("standing"), f"{self.result.word} · {self.warning()}"
         yield self.say("issuer"), subject.department
-        name = subject.claims.get(_AUTHORITY)
+        name = subject.claims.get(ISSUING_AUTHORITY)
         yield self.say("issuer_name"), self.say("not_named") if name is None else str(name)
         shown = [claim for claim in (kind.subject.name, kind.subject.id) if claim in subject.claims]
         holder = self.say("comma").join(
