@@ -62,7 +62,7 @@ def cbor_decode(data: bytes, *, max_depth: int, tags: Collection[int] = ()) -> A
     Raises:
         MalformedError: ``cbor_malformed``, ``cbor_not_deterministic``, ``cbor_duplicate_key``,
             ``cbor_type_not_allowed``, ``cbor_tag_not_allowed``, ``cbor_too_deep`` or
-            ``cbor_trailing_bytes``.
+            ``cbor_trailing_bytes``; each with the ``position``, in bytes.
     """
     reader = _Reader(data, max_depth, tags)
     value = reader.item(0)
@@ -150,14 +150,14 @@ class _Reader:
             case _Major.SIMPLE:
                 return self._simple(argument, start)
             case _:
-                return self._nested(major, argument, depth)
+                return self._nested(major, argument, depth, start)
 
-    def _nested(self, major: int, argument: int, depth: int) -> Any:
+    def _nested(self, major: int, argument: int, depth: int, start: int) -> Any:
         if depth >= self._max_depth:
-            raise MalformedError("cbor_too_deep", limit=self._max_depth)
+            raise MalformedError("cbor_too_deep", limit=self._max_depth, position=start)
         if major == _Major.TAG:
             if argument not in self._tags:
-                raise MalformedError("cbor_tag_not_allowed", tag=argument)
+                raise MalformedError("cbor_tag_not_allowed", tag=argument, position=start)
             return Tag(argument, self.item(depth + 1))
         # Each element takes a byte at least: a length beyond what is left is refused at once.
         if argument > len(self.data) - self.position:
@@ -214,7 +214,7 @@ class _Reader:
                 raise MalformedError("cbor_type_not_allowed", type="map key", position=start)
             encoded = self.data[start : self.position]
             if encoded == previous:
-                raise MalformedError("cbor_duplicate_key", key=key)
+                raise MalformedError("cbor_duplicate_key", key=key, position=start)
             if encoded < previous:
                 raise MalformedError("cbor_not_deterministic", position=start)
             previous = encoded

@@ -72,7 +72,7 @@ class ChainProof:
         """Read its bytes.
 
         Raises:
-            MalformedError: ``too_large``, ``cbor_…``, ``field_malformed``.
+            MalformedError: ``too_large``, ``evidence_malformed``, ``field_malformed``.
         """
         value = _map(data, limits.MAX_EVIDENCE_BYTES, "evidence.proof")
         parts = _Parts(value, "evidence.proof")
@@ -126,15 +126,17 @@ class Evidence:
         """Read a package.
 
         Raises:
-            MalformedError: ``too_large``, ``cbor_…``, ``field_malformed``;
+            MalformedError: ``too_large``; ``evidence_unrecognised`` for what begins otherwise than
+                a package; ``evidence_malformed``, ``field_malformed``;
                 ``evidence_manifest_differs`` for one that was damaged or changed;
                 ``evidence_statement_differs`` for one that says of itself what it must not.
         """
+        _check_size(data, limits.MAX_EVIDENCE_BYTES, "evidence")
+        if not is_evidence(data):
+            raise MalformedError("evidence_unrecognised")
         value = _map(data, limits.MAX_EVIDENCE_BYTES, "evidence")
         parts = _Parts(value, "evidence")
         parts.only(_FORMAT, _STATEMENT, _DOCUMENT, _PROOF, _TRUST_VERSION, _MANIFEST)
-        if value.get(_FORMAT) != FORMAT:
-            raise parts.fail(_FORMAT)
         said = value.get(_STATEMENT)
         if not isinstance(said, str):
             raise parts.fail(_STATEMENT)
@@ -152,8 +154,12 @@ class Evidence:
 
 
 def is_evidence(data: bytes) -> bool:
-    """Tell whether data begin as a package does: a map of six whose first is the format."""
-    return data.startswith(bytes([0xA6, _FORMAT]) + cbor_encode(FORMAT))
+    """Tell whether data begin as a package does: a map of six whose first is the format.
+
+    What was cut within this beginning does so, too.
+    """
+    begins = bytes([0xA6, _FORMAT]) + cbor_encode(FORMAT)
+    return bool(data) and data[: len(begins)] == begins[: len(data)]
 
 
 def _manifest(document: bytes, proof: bytes) -> dict[int, bytes]:
@@ -165,7 +171,12 @@ def _manifest(document: bytes, proof: bytes) -> dict[int, bytes]:
 
 def _map(data: bytes, limit: int, where: str) -> dict[int, Any]:
     _check_size(data, limit, where)
-    value = cbor_decode(data, max_depth=_DEPTH)
+    try:
+        value = cbor_decode(data, max_depth=_DEPTH)
+    except MalformedError as error:  # its own sentences speak of a card's code
+        raise MalformedError(
+            "evidence_malformed", where=where, reason=error.code, position=error.details["position"]
+        ) from error
     if not isinstance(value, dict):
         raise MalformedError("field_malformed", where=where, field="(map)")
     return value

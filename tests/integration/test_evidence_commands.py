@@ -159,6 +159,10 @@ def test_a_verifier_that_is_handed_a_package_asks_anew(
     damaged = run_command(app, *folder, "check", str(file), "--json")
     step = json.loads(damaged.out)["steps"][0]
     assert (damaged.code, step["code"]) == (3, "evidence_manifest_differs")
+    file.write_bytes(file.read_bytes()[:4000])
+    cut = run_command(app, *folder, "check", str(file), "--json")
+    step = json.loads(cut.out)["steps"][0]
+    assert (cut.code, step["code"]) == (3, "evidence_malformed")
 
 
 def test_errors_of_the_check(kept: tuple[Path, str], trust: Path, tmp_path: Path) -> None:
@@ -169,10 +173,13 @@ def test_errors_of_the_check(kept: tuple[Path, str], trust: Path, tmp_path: Path
     broken = tmp_path / "b.ecert-evidence"
     data = file.read_bytes()
     broken.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    cut = tmp_path / "c.ecert-evidence"
+    cut.write_bytes(data[: len(data) // 2])
     for arguments, code, name in (
         ((str(broken), *pinned), 3, "evidence_manifest_differs"),
         ((str(tmp_path / "none"), *pinned), 3, "file_unreadable"),
-        ((str(trust), *pinned), 3, "cbor_"),
+        ((str(cut), *pinned), 3, "evidence_malformed"),
+        ((str(trust), *pinned), 3, "evidence_unrecognised"),
         ((str(file), "--trust", str(file)), 2, ""),
         ((str(file), "--trust", str(tmp_path / "none")), 2, "file_unreadable"),
         ((str(file), *pinned, "--at", LATER.isoformat()), 2, "evidence_asked_of_future"),

@@ -91,7 +91,9 @@ def test_no_package_says_more_than_its_content_allows(sealed: bool, stamped: boo
         refused(value | {2: text}, "evidence_statement_differs")
     for wrong in (said.encode(), 7, [said]):
         refused(value | {2: wrong}, "field_malformed")
-    refused({key: part for key, part in value.items() if key != 2}, "field_malformed")
+    refused({key: part for key, part in value.items() if key != 2}, "evidence_unrecognised")
+    refused({0 if key == 2 else key: part for key, part in value.items()}, "evidence_unrecognised")
+    refused({7 if key == 2 else key: part for key, part in value.items()}, "field_malformed")
 
 
 def test_content_that_changes_takes_its_statement_along() -> None:
@@ -110,4 +112,39 @@ def test_a_map_of_five_without_a_statement_is_no_package() -> None:
     manifest = {2: hashlib.sha256(document).digest(), 3: hashlib.sha256(proof).digest()}
     five = {1: value[1], 2: document, 3: proof, 4: 1, 5: manifest}
     assert not is_evidence(cbor_encode(five))
-    refused(five, "field_malformed")
+    refused(five, "evidence_unrecognised")
+
+
+@pytest.mark.parametrize(("sealed", "stamped"), CASES)
+def test_one_that_was_cut_anywhere_is_told_so(sealed: bool, stamped: bool) -> None:
+    """Not as the card or the text that it is not."""
+    data = package(sealed=sealed, stamped=stamped)
+    for length in range(1, len(data)):
+        assert is_evidence(data[:length])
+        with pytest.raises(MalformedError) as raised:
+            Evidence.decode(data[:length])
+        assert raised.value.code == "evidence_malformed"
+        assert 0 <= int(str(raised.value.details["position"])) <= length
+        assert "package" in raised.value.message("en")
+    with pytest.raises(MalformedError) as raised:
+        Evidence.decode(data + b"\0")
+    assert raised.value.details["reason"] == "cbor_trailing_bytes"
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"%PDF-1.7\n", b"\xa6\x02", b"EC1:", bytes(40)])
+def test_what_is_something_else_is_told_so(data: bytes) -> None:
+    assert not is_evidence(data)
+    with pytest.raises(MalformedError) as raised:
+        Evidence.decode(data)
+    assert raised.value.code == "evidence_unrecognised"
+
+
+def test_the_proofs_own_bytes_are_told_by_their_place() -> None:
+    for broken in (
+        b"\xa1\x04", b"\xa2\x04\x80\x04\x80", b"\x81" * 9, b"\xc1\x00", b"\xa1\x04\x9f", b"\xf6",
+        b"",
+    ):  # fmt: skip
+        with pytest.raises(MalformedError) as raised:
+            ChainProof.decode(broken)
+        assert raised.value.code == "evidence_malformed"
+        assert raised.value.details["where"] == "evidence.proof"
