@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from ecert import envelope
 from ecert.fields import Fields, hex_text
@@ -49,9 +50,22 @@ class Checkpoint:
             MalformedError: It cannot be read.
             TrustError: ``signed_by_too_few``: no known operator signed it.
         """
-        parsed = envelope.parse(data, where="checkpoint", max_bytes=MAX_CHECKPOINT_BYTES)
+        parsed = _parsed(data)
         parsed.require(PURPOSE, operators, 1)
-        fields = Fields(parsed.signed, "checkpoint")
+        return cls._read(parsed.signed)
+
+    @classmethod
+    def unverified(cls, data: bytes) -> "Checkpoint":
+        """Read a checkpoint without asking who signed it.
+
+        Raises:
+            MalformedError: It cannot be read.
+        """
+        return cls._read(_parsed(data).signed)
+
+    @classmethod
+    def _read(cls, signed: dict[str, Any]) -> "Checkpoint":
+        fields = Fields(signed, "checkpoint")
         fields.only("chain_id", "number", "hash", "state_root", "time")
         return cls(
             chain_id=fields.integer("chain_id", low=1),
@@ -60,3 +74,7 @@ class Checkpoint:
             state_root=fields.hexadecimal("state_root", 32),
             time=fields.integer("time"),
         )
+
+
+def _parsed(data: bytes) -> envelope.UnverifiedEnvelope:
+    return envelope.parse(data, where="checkpoint", max_bytes=MAX_CHECKPOINT_BYTES)

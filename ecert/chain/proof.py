@@ -69,6 +69,10 @@ class ProofNodes:
                 raise _invalid("twice")
             self._nodes[name] = node
 
+    def __contains__(self, name: bytes) -> bool:
+        """Whether the node with this hash is among them."""
+        return name in self._nodes
+
     def account(self, state_root: bytes, address: bytes) -> Account:
         """Return the account at ``address``; that there is none is an error."""
         match _decode(self._value(state_root, address), "account"):

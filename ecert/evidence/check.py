@@ -16,6 +16,7 @@ from ecert.chain.block_proof import ProvenBlock
 from ecert.chain.state_proof import StateProof
 from ecert.document import DocumentFile
 from ecert.errors import EcertError, Language, ProofError, UnavailableError, sentence
+from ecert.evidence.fitting import fitting
 from ecert.evidence.package import Evidence
 from ecert.evidence.timestamp import Timestamp, verify_timestamp
 from ecert.evidence.wording import worded
@@ -162,9 +163,10 @@ def check_evidence(
 
     Raises:
         MalformedError: The package or the trust file cannot be read.
-        ProofError: The package proves nothing: changed, of another chain, sealed by too few.
+        ProofError: The package proves nothing: changed, sealed by too few or by others.
         TrustError: ``catalogue_not_pinned``; ``signed_by_too_few``.
-        UnavailableError: ``evidence_from_the_future``: a clock is wrong, this one or theirs;
+        UnavailableError: ``evidence_other_registry``: the trust file is that of other contracts or
+            another chain; ``evidence_from_the_future``: a clock is wrong, this one or theirs;
             ``evidence_of_later``, ``evidence_asked_of_future``: asked about a time before the
             block, or one to come; ``evidence_trust_expired_before_block``,
             ``evidence_asked_after_trust``: the trust file does not answer about that time;
@@ -173,7 +175,8 @@ def check_evidence(
     evidence = Evidence.decode(data)
     state = evidence.proof.state
     store = TrustStore(trust, catalogue, now=_BEGINNING)
-    block = state.block.verify(store)
+    with fitting(evidence, store.file):
+        block = state.block.verify(store)
     time = datetime.fromtimestamp(block.time, UTC)
     asked = time if at is None else at
     _check_times(time, asked, now)
@@ -182,7 +185,8 @@ def check_evidence(
     verifier = Verifier(store, source)
     report = verifier.verify(evidence.document, now=asked, expect=Expectation(waived=True))
     if source.error is not None:
-        raise source.error
+        with fitting(evidence, store.file):
+            raise source.error
     stamp = evidence.proof.timestamp
     return EvidenceReport(
         report=worded(report),

@@ -8,11 +8,14 @@ import pytest
 
 from ecert.chain import qbft
 from ecert.chain.header import BlockHeader
-from ecert.errors import EcertError, ProofError, UnavailableError
+from ecert.document import DocumentFile
+from ecert.errors import ProofError, TrustError, UnavailableError
 from ecert.evidence import Evidence
 from ecert.facts import Basis
 from ecert.report import Verdict
+from ecert.signing import SoftwareSigner
 from ecert.steps import CLOCK_SKEW_SECONDS
+from ecert.trust import TrustStore
 from networks.embedded import EmbeddedChain
 from tests.integration.evidence_world import (
     EvidenceWorld,
@@ -21,6 +24,7 @@ from tests.integration.evidence_world import (
     evidence_world,
     with_proof,
 )
+from tests.integration.exhibits import card
 
 LIMIT = 64 * 1024
 Seals = tuple[bytes, ...]
@@ -146,8 +150,46 @@ def test_it_needs_this_chains_trust_file(world: EvidenceWorld) -> None:
     with pytest.raises(ProofError) as caught:
         check(data, world.trust(checkpoint=strangers))
     assert caught.value.code in ("validators_differ", "handover_invalid")
-    with pytest.raises(EcertError):
-        check(data, world.operators_trust())
+    # A trust file of another engine's chain is not this one's, whichever way round.
+    refused(data, world, "evidence_other_registry", by=world.operators_trust())
+    operators, _ = world.made(world.operators_trust())
+    refused(operators, world, "evidence_other_registry")
+
+
+def test_another_registrys_trust_file_decides_nothing(world: EvidenceWorld) -> None:
+    """Its contracts are others, be it on the same chain: that is no word against the package."""
+    known = world.trust().file.contracts
+    contracts = {
+        name: replace(contract, address=bytes([number]) * 20)
+        for number, (name, contract) in enumerate(known.items(), 1)
+    }
+    others = (SoftwareSigner.generate().public_key,)
+    for trust, strange in (
+        (world.trust(), world.trust(contracts=contracts)),
+        (world.operators_trust(), world.operators_trust(contracts=contracts)),
+        (world.operators_trust(), world.operators_trust(contracts=contracts, operators=others)),
+    ):
+        for data in (world.made(trust)[0], card(world, trust)):
+            assert check(data, trust).verdict is Verdict.VALID
+            refused(data, world, "evidence_other_registry", by=strange)
+    data, _ = world.made(world.operators_trust())
+    with pytest.raises(TrustError) as caught:  # of this registry, and nobody's word
+        check(data, world.operators_trust(operators=others))
+    assert caught.value.code == "signed_by_too_few"
+
+
+def test_a_forged_package_is_not_believed_for_looking_like_anothers(world: EvidenceWorld) -> None:
+    """Whoever forges it may name another chain: then it is undecided, and never valid."""
+    trust = world.trust()
+    data, _ = world.made(trust)
+    file = DocumentFile.from_bytes(Evidence.decode(data).document)
+    assert file.receipt is not None
+    elsewhere = replace(file, receipt=replace(file.receipt, chain_id=7)).to_bytes()
+    named = altered(data, lambda e: replace(e, document=elsewhere))
+    assert check(named, trust).verdict is Verdict.RECEIPT_FALSE  # what it proves is of this chain
+    unsealed = sealed_by(named, lambda seals: seals[:1])
+    refused(unsealed, world, "evidence_other_registry")
+    refused(sealed_by(data, lambda seals: seals[:1]), world, "seals_too_few")
 
 
 def test_a_proof_of_another_document_is_no_proof(world: EvidenceWorld) -> None:
@@ -190,9 +232,11 @@ def sealed_by(data: bytes, change: Callable[[Seals], Iterable[bytes]]) -> bytes:
     return altered(data, lambda e: with_proof(e, block=replace(block, header=encoded)))
 
 
-def refused(data: bytes, world: EvidenceWorld, code: str, **asked: object) -> None:
+def refused(
+    data: bytes, world: EvidenceWorld, code: str, by: TrustStore | None = None, **asked: object
+) -> None:
     with pytest.raises((ProofError, UnavailableError)) as caught:
-        check(data, world.trust(), **asked)
+        check(data, by or world.trust(), **asked)
     assert caught.value.code == code, caught.value.details
 
 

@@ -105,7 +105,7 @@ def test_another_contract_or_other_code(world: EvidenceWorld) -> None:
     data, _ = world.made(trust)
     contracts = dict(trust.file.contracts)
     moved = replace(contracts["anchors"], address=contracts["statuses"].address)
-    refused(data, world.trust(contracts=contracts | {"anchors": moved}), "contract_code_differs")
+    refused(data, world.trust(contracts=contracts | {"anchors": moved}), "evidence_other_registry")
     patched = replace(contracts["anchors"], code_hash=b"\x01" * 32)
     refused(data, world.trust(contracts=contracts | {"anchors": patched}), "contract_code_differs")
 
