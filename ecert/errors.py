@@ -121,6 +121,29 @@ def _shown(value: object) -> object:
     return printable(text)
 
 
+def reason_of(error: BaseException) -> str:
+    """Return why a call failed, for a sentence: in the system's words, or else in plain ones.
+
+    What the error says itself is left out: it may quote a path, an address or somebody's data.
+    """
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return next((words for kind, words in _REASONS if isinstance(error, kind)), "it failed")
+
+
+_REASONS: tuple[tuple[type[BaseException], str], ...] = (
+    (TimeoutError, "timed out"),
+    (ConnectionError, "connection closed"),
+    (OSError, "input or output failed"),
+    (UnicodeError, "not valid text"),
+    (OverflowError, "number out of range"),
+    (RecursionError, "nested too deep"),
+    (TypeError, "of a type that has no place here"),
+    (ValueError, "of a form that has no place here"),
+)
+"""Plain words for failures of which the system says none; the first that fits."""
+
+
 def printable(text: str) -> str:
     """Return a stranger's text with what moves, reorders or hides text spelt out."""
     if text.isprintable():

@@ -13,7 +13,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ecert.crowd import refusal
-from ecert.errors import UnavailableError
+from ecert.errors import UnavailableError, reason_of
 from networks.connections import Connections
 
 HEAD_SECONDS = 10.0
@@ -170,7 +170,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except (OSError, OverflowError, UnicodeError) as error:  # also: no port, no host name
         listener.close()
-        reason = getattr(error, "strerror", None) or type(error).__name__
+        reason = reason_of(error)
         raise UnavailableError("address_unusable", host=host, port=port, reason=reason) from error
     return listener
 

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from ecert import limits
 from ecert.chain.records import Tables
-from ecert.errors import UnavailableError
+from ecert.errors import UnavailableError, reason_of
 from verifier import snapshot_rows as rows
 
 K = TypeVar("K")
@@ -198,5 +198,5 @@ def sqlite_errors(path: Path) -> Iterator[None]:
         raise UnavailableError("snapshot_malformed", path=path, reason=name) from error
     except OSError as error:
         raise UnavailableError(
-            "snapshot_not_written", path=path, reason=error.strerror or type(error).__name__
+            "snapshot_not_written", path=path, reason=reason_of(error)
         ) from error

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ecert.chain.lines import Exchange, Line, Lines
-from ecert.errors import EcertError
+from ecert.errors import EcertError, reason_of
 from ecert.limits import KIB
 
 _Request = tuple[str, str, bytes | None, dict[str, str]]
@@ -86,8 +86,8 @@ class Endpoint:
                 pass
         try:
             line = self._lines.open()
-        except OSError as error:
-            raise self._unreachable(type(error).__name__) from error
+        except (OSError, UnicodeError) as error:  # the second: no host name (IDNA)
+            raise self._unreachable(_reason(error)) from error
         return self._over(line, request, limit, until)
 
     def _over(self, line: Line, request: _Request, limit: int, until: float) -> Answer:
@@ -108,7 +108,7 @@ class Endpoint:
             again = False
             # The socket's own bound may be felt a moment before the exchange's.
             late = exchange.late or isinstance(error, TimeoutError)
-            reason = "deadline" if late else type(error).__name__
+            reason = "deadline" if late else _reason(error)
             raise self._unreachable(reason) from error
         finally:
             if again:
@@ -136,3 +136,19 @@ class Endpoint:
         if response.length:  # reading in pieces, http.client says nothing of what is missing
             raise http.client.IncompleteRead(b"", response.length)
         return bytes(data)
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case ssl.SSLCertVerificationError():
+            return f"certificate refused: {error.verify_message}"
+        case ssl.SSLError():
+            return f"TLS: {str(error.reason or 'failed').replace('_', ' ').lower()}"
+        case http.client.IncompleteRead():
+            return "answer cut short"
+        case OSError():
+            return reason_of(error)
+        case UnicodeError():
+            return "no host name"
+        case _:
+            return "no HTTP answer"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn, Protocol
 
-from ecert.errors import EcertError, MalformedError, UnavailableError
+from ecert.errors import EcertError, MalformedError, UnavailableError, reason_of
 
 REFUSED, UNAVAILABLE, UNREADABLE = 1, 2, 3
 USAGE = 64
@@ -60,7 +60,7 @@ def _run(app: CommandLine, usage_error: type[Exception]) -> int:
         sys.stdout = None  # else its last flush fails again
         return LEFT_ALONE
     except OSError as error:  # what is read and written otherwise has errors of its own
-        reason = error.strerror or type(error).__name__
+        reason = reason_of(error)
         unwritable = MalformedError("file_unwritable", path="(stdout)", reason=reason)
         print(describe(unwritable), file=sys.stderr)
         sys.stdout = None  # else its last flush fails again
@@ -105,7 +105,7 @@ def secret_from_environment(name: str) -> str | None:
         with open(path, encoding="utf-8") as file:  # noqa: PTH123
             return file.readline(MAX_SECRET_CHARS).rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise MalformedError("file_unreadable", path=path, reason=type(error).__name__) from error
+        raise MalformedError("file_unreadable", path=path, reason=reason_of(error)) from error
 
 
 def _print_usage(error: Exception) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ecert import limits
 from ecert.encoding import json_decode
-from ecert.errors import MalformedError, TrustError
+from ecert.errors import MalformedError, TrustError, reason_of
 from ecert.fields import Fields
 from ecert.kinds.catalogue import Catalogue
 from ecert.trust import TrustStore
@@ -136,7 +136,7 @@ def read_file(path: Path, *, limit: int) -> bytes:
         with path.open("rb") as file:
             data = file.read(limit + 1)
     except OSError as error:
-        reason = error.strerror or type(error).__name__
+        reason = reason_of(error)
         raise MalformedError("file_unreadable", path=str(path), reason=reason) from error
     if len(data) > limit:
         raise MalformedError("too_large", where=path.name, size=f">{limit}", limit=limit)
@@ -178,7 +178,7 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
         finally:
             beside.unlink(missing_ok=True)
     except OSError as error:
-        reason = error.strerror or type(error).__name__
+        reason = reason_of(error)
         raise MalformedError("file_unwritable", path=str(path), reason=reason) from error
 
 
@@ -215,5 +215,5 @@ def write_into(folder: Path, name: str, data: bytes, *, mode: int = 0o600) -> No
         finally:
             os.close(inside)
     except OSError as error:
-        reason = error.strerror or type(error).__name__
+        reason = reason_of(error)
         raise MalformedError("file_unwritable", path=str(folder / name), reason=reason) from error

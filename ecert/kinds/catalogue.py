@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ecert.encoding import canonical_json
-from ecert.errors import KindError
+from ecert.errors import KindError, reason_of
 from ecert.kinds.kind import Kind
 from ecert.kinds.loader import load_kind
 
@@ -90,7 +90,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        reason = error.strerror or type(error).__name__
+        reason = reason_of(error)
         raise KindError("kind_file_unreadable", file=path.name, reason=reason) from error
 
 

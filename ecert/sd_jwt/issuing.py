@@ -14,7 +14,7 @@ from typing import Any
 
 from ecert import limits
 from ecert.encoding import b64url_bytes, b64url_encode, json_encode, json_plain, json_plain_each
-from ecert.errors import ContentError
+from ecert.errors import ContentError, reason_of
 from ecert.sd_jwt import disclosures
 from ecert.sd_jwt.names import ALWAYS_CLEAR, ELLIPSIS, HASH_NAME, ISSUER_TYP, RESERVED, SD, SD_ALG
 from ecert.signing import Signer
@@ -91,7 +91,7 @@ def issue(
     try:
         payload = builder.payload(claims, disclosable)
     except (TypeError, ValueError, RecursionError) as error:  # what JSON or UTF-8 cannot hold
-        raise ContentError("claim_unencodable", reason=type(error).__name__) from error
+        raise ContentError("claim_unencodable", reason=reason_of(error)) from error
     key = signer.public_key
     signing_input = _header(key.suite.jose, key.kid) + b64url_bytes(payload)
     jwt = b"%b.%b" % (signing_input, b64url_bytes(signer.sign(signing_input)))

@@ -14,7 +14,7 @@ from typing import IO
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from ecert.errors import MalformedError
+from ecert.errors import MalformedError, reason_of
 from registry.audit.service import AuditTrail
 from registry.backup.archive import Member, write_archive
 from registry.backup.errors import BackupError
@@ -242,7 +242,7 @@ def _write(path: Path, recipient: str, members: Iterator[Member]) -> tuple[int, 
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
     except OSError as error:
-        reason = error.strerror or type(error).__name__
+        reason = reason_of(error)
         raise MalformedError("file_unwritable", path=path, reason=reason) from error
     return hashed.size, hashed.hash.digest()
 

@@ -9,7 +9,7 @@ import typer
 
 from ecert.client.console import MAX_SECRET_CHARS
 from ecert.client.home import read_file, write_file
-from ecert.errors import MalformedError
+from ecert.errors import MalformedError, reason_of
 from ecert.fields import time_text
 from registry.cli.session import (
     Options,
@@ -259,7 +259,7 @@ def _passphrase(path: Path) -> str:
     try:
         return data.decode("utf-8").partition("\n")[0].rstrip("\r")
     except UnicodeDecodeError as error:
-        raise MalformedError("file_unreadable", path=path, reason=type(error).__name__) from error
+        raise MalformedError("file_unreadable", path=path, reason=reason_of(error)) from error
 
 
 def _share_files(secret: bytes, wanted: str, folder: Path) -> dict[Path, bytes]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from ecert import limits
-from ecert.errors import MalformedError
+from ecert.errors import MalformedError, reason_of
 from registry.access.actor import Actor
 from registry.access.models import Role
 from registry.application import Registry
@@ -104,7 +104,7 @@ def _readable(path: Path) -> IO[bytes]:
     try:
         stream = path.open("rb")
     except OSError as error:
-        reason = error.strerror or type(error).__name__
+        reason = reason_of(error)
         raise MalformedError("file_unreadable", path=str(path), reason=reason) from error
     if not path.is_file():  # a pipe cannot be read twice
         stream.close()

@@ -58,7 +58,7 @@ def _read(data: bytes) -> Any:
     except (KeyboardInterrupt, SystemExit, MemoryError):
         raise
     except BaseException as error:  # a panic in Rust arrives as a bare BaseException
-        raise MalformedError("import_excel_malformed", reason=type(error).__name__) from error
+        raise MalformedError("import_excel_malformed", reason="workbook") from error
     filled = [sheet for sheet in sheets if sheet.start is not None]
     if len(filled) != 1:
         # Cells with nothing but formulas or errors show as empty.

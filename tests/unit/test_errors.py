@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ecert import errors
-from ecert.errors import EcertError, MalformedError, messages
+from ecert.errors import EcertError, MalformedError, messages, reason_of
 
 
 @pytest.fixture
@@ -67,3 +67,19 @@ def test_what_strangers_wrote_is_shown_and_does_nothing(value: object, shown: st
     assert f'"{shown}"' in error.message("en")
     assert error.message("en").isprintable()
     assert error.details["kind"] == value  # for programs, as it is
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (FileNotFoundError(2, "No such file or directory", "/secret"), "No such file or directory"),
+        (TimeoutError(), "timed out"),
+        (ConnectionResetError("quoted words"), "connection closed"),
+        (OverflowError("quoted words"), "number out of range"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "quoted words"), "not valid text"),
+        (KeyError("quoted words"), "it failed"),
+    ],
+)
+def test_why_a_call_failed_is_told_in_words(error: Exception, reason: str) -> None:
+    """Neither as the name of a class nor with what the error quotes."""
+    assert reason_of(error) == reason

@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 
 from ecert.client.console import describe, exit_code
 from ecert.client.home import Home
-from ecert.errors import EcertError, UnavailableError
+from ecert.errors import EcertError, UnavailableError, reason_of
 from verifier.checker import open_checker
 from verifier.seen import SeenOnce
 from verifier.web.challenges import KEY_BYTES, MAX_ANSWERED, Challenges
@@ -176,7 +176,7 @@ def _folder(beside: Path) -> "TemporaryDirectory[str]":
     try:
         return TemporaryDirectory(prefix="answered-", dir=beside)
     except OSError as error:
-        reason = error.strerror or type(error).__name__
+        reason = reason_of(error)
         raise UnavailableError("seen_unusable", path=str(beside), reason=reason) from error
 
 
