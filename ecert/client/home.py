@@ -14,7 +14,7 @@ from ecert.encoding import json_decode
 from ecert.errors import MalformedError, TrustError, reason_of
 from ecert.fields import Fields
 from ecert.kinds.catalogue import Catalogue
-from ecert.trust import TrustStore
+from ecert.trust import TrustStore, UnverifiedTrust
 
 TRUST = "trust.json"
 """The name of the pinned trust file."""
@@ -140,6 +140,20 @@ def read_file(path: Path, *, limit: int) -> bytes:
         raise MalformedError("file_unreadable", path=str(path), reason=reason) from error
     if len(data) > limit:
         raise MalformedError("too_large", where=path.name, size=f">{limit}", limit=limit)
+    return data
+
+
+def read_trust_file(path: Path) -> bytes:
+    """Return a trust file that somebody named, after checking that it is one; unverified.
+
+    Raises:
+        MalformedError: ``trust_file_malformed``, ``too_large``, ``file_unreadable``.
+    """
+    data = read_file(path, limit=limits.MAX_TRUST_FILE_BYTES)
+    try:
+        UnverifiedTrust.read(data)
+    except MalformedError as error:
+        raise MalformedError("trust_file_malformed", path=path, reason=error.code) from error
     return data
 
 

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from ecert import limits
-from ecert.client.home import Home, read_file
+from ecert.client.home import Home, read_trust_file
 from ecert.client.trust_update import fetch_file, update
 from ecert.fields import time_text
 from ecert.kinds.catalogue import Catalogue
@@ -36,15 +35,12 @@ def run_trust(home: Home, source: str, nodes: Sequence[str], *, now: datetime) -
             done = update(home, Catalogue.load(), now=now)
             words = "已更新 updated" if done.store.file.version > done.before else "已是最新 newest"
             return f"{words}: {_summary(done.store.file)}"
-    address = "://" in source
-    data = fetch_file(source) if address else _read(source)
+    data = fetch_file(source) if "://" in source else read_trust_file(Path(source))
     store = home.pin(data, Catalogue.load(), now=now)
     if nodes:
         home.remember_nodes(nodes)
-    lines = [f"已采用 pinned: {_summary(store.file)}"]
-    if address:  # what came over the network should be compared with what the council says
-        lines.append(_council(store.file))
-    return "\n".join(lines)
+    # Wherever it came from, it is for people to compare with what the council says.
+    return f"已采用 pinned: {_summary(store.file)}\n{_council(store.file)}"
 
 
 def describe_pinned(home: Home, now: datetime) -> str:
@@ -80,7 +76,3 @@ def _council(file: TrustFile) -> str:
     """Return what people can compare: who signs trust files."""
     kids = "".join(f"\n  {key.kid}" for key in file.council)
     return f"理事会 council: {file.threshold} / {len(file.council)}{kids}"
-
-
-def _read(source: str) -> bytes:
-    return read_file(Path(source), limit=limits.MAX_TRUST_FILE_BYTES)

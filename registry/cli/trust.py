@@ -9,20 +9,20 @@ from typing import Annotated
 import typer
 
 from ecert.client.console import secret_from_environment
-from ecert.client.home import read_file, write_file
+from ecert.client.home import read_trust_file, write_file
 from ecert.errors import KeystoreError, TrustError
-from ecert.fields import hex_text, time_text
-from ecert.limits import MAX_TRUST_FILE_BYTES
 from ecert.signing import PublicKey, Signer
 from ecert.trust import TrustFile, UnverifiedTrust, check_follows, countersign, signed_file
 from registry.cli.session import Options, opened
+from registry.cli.trust_text import describe, differences, line, signatures
+from registry.departments.models import KeyPurpose
 from registry.errors import ConflictError, NotFoundError
 from registry.services import Services
 from registry.settings import MIN_PASSPHRASE_CHARS
 from registry.trust.certificates import read_certificate
 from registry.trust.drafting import DAY, Choices, draft
 from registry.trust.member_keys import make_key_file, public_path, read_key_file, read_public_key
-from registry.trust.publishing import publish, published
+from registry.trust.publishing import TRUST_FILE, publish, published
 
 app = typer.Typer(
     help="Draft, sign and publish the council's trust file. 理事会的信任文件。",
@@ -33,6 +33,9 @@ _FILE = typer.Argument(help="The trust file on its way round the council. 待签
 _COUNCIL = typer.Option(help="A member's public key (JWK file), each once. 理事会成员公钥。")
 _THRESHOLD = typer.Option(min=1, help="How many of them must sign. 须有几人签署。")
 _OPERATOR = typer.Option(help="Public key (JWK file) of who signs checkpoints. 运营者公钥。")
+_PREVIOUS = typer.Option(
+    help="The file in use, to compare with; this registry's if not given. 现行信任文件。"
+)
 _DAYS = typer.Option(min=1, max=3650, help="Days until it expires. 有效天数。")
 _REGISTRY = typer.Option(help="Origin of a registry that serves it. 登记服务网址。")
 _AUTHORITY = typer.Option(help="Root certificate of a timestamp authority. 时间戳机构根证书。")
@@ -94,34 +97,32 @@ def sign(
     key: Annotated[
         Paths, typer.Option(help="A member's key file; this registry's keys if not given. 密钥。")
     ] = None,
-    previous: Annotated[
-        Path | None, typer.Option(help="The file in use, to compare with. 现行信任文件。")
-    ] = None,
+    previous: Annotated[Path | None, _PREVIOUS] = None,
 ) -> None:
     """Add a member's signature, after showing what is signed. 签署信任文件。"""
-    data = read_file(file, limit=MAX_TRUST_FILE_BYTES)
+    data = read_trust_file(file)
     found = UnverifiedTrust.read(data)
     old = None if previous is None else _pinned(previous)
     signers: Sequence[Signer]
     if old is not None:
         check_follows(old, found.file)
-    print(_describe(found.file))  # before the passphrase is asked for
+    _show(found.file, old or _in_use(found.file))  # before the passphrase is asked for
     if not key:
         old, signers = _own_signers(old)
     else:
         signers = [read_key_file(path, _passphrase(path)) for path in key]
     signed = countersign(data, _fitting(signers, found.file, old))
     write_file(file, signed, mode=0o644)
-    print(_signatures(UnverifiedTrust.read(signed), old))
+    print(signatures(UnverifiedTrust.read(signed), old or _in_use(found.file)))
 
 
 @app.command("publish")
 def publish_file(file: Annotated[Path, _FILE]) -> None:
     """Check it as all verifiers will, and put it in place. 核对并发布信任文件。"""
-    data = read_file(file, limit=MAX_TRUST_FILE_BYTES)
+    data = read_trust_file(file)
     with opened() as registry:
         done = publish(registry, data)
-    print(f"已发布 published: {_line(done)}\n{Options.directory / 'trust.json'}")
+    print(f"已发布 published: {line(done)}\n{Options.directory / 'trust.json'}")
 
 
 @app.command()
@@ -133,18 +134,32 @@ def renew(days: Annotated[int, _DAYS] = 365) -> None:
     with opened() as registry:
         with registry.transaction() as services:
             present = signed_file(published(services.session, Options.directory))
+            signers = _members_here(services, present)
             file = draft(services, Choices(lifetime=days * DAY), present)
-            signers = [services.keys.signer(row) for row in services.keys.council()]
         done = publish(registry, file.sign(signers))
-    print(f"已发布 published: {_line(done)}\n{Options.directory / 'trust.json'}")
+    print(f"已发布 published: {line(done)}\n{Options.directory / 'trust.json'}")
 
 
 @app.command()
-def show(file: Annotated[Path, _FILE]) -> None:
-    """Show what a trust file says and who signed it. 查看信任文件。"""
-    found = UnverifiedTrust.read(read_file(file, limit=MAX_TRUST_FILE_BYTES))
-    print(_describe(found.file))
-    print(_signatures(found, None))
+def show(file: Annotated[Path, _FILE], previous: Annotated[Path | None, _PREVIOUS] = None) -> None:
+    """Show what a trust file says, what it changes, and who of whom signed it. 查看信任文件。"""
+    found = UnverifiedTrust.read(read_trust_file(file))
+    old = _in_use(found.file) if previous is None else _pinned(previous)
+    _show(found.file, old)
+    print(signatures(found, old))
+
+
+def _show(file: TrustFile, old: TrustFile | None) -> None:
+    print(describe(file))
+    if old is not None and old != file:
+        print(differences(old, file))
+
+
+def _in_use(file: TrustFile) -> TrustFile | None:
+    """Return what this registry published last, if it has, and ``file`` is to come after it."""
+    path = Options.directory / TRUST_FILE
+    old = _pinned(path) if path.is_file() else None
+    return None if old is None or old.version >= file.version else old
 
 
 def _draft(path: Path, choices: Choices, *, first: bool) -> None:
@@ -158,7 +173,7 @@ def _draft(path: Path, choices: Choices, *, first: bool) -> None:
     data = file.sign([])
     _check_form(data)
     write_file(path, data, mode=0o644)
-    print(_describe(file))
+    print(describe(file))
     print(f"待签 to be signed: {path}")
 
 
@@ -192,6 +207,20 @@ def _keys(paths: Paths) -> tuple[PublicKey, ...] | None:
     return tuple(map(read_public_key, paths)) if paths else None
 
 
+def _members_here(services: Services, file: TrustFile) -> list[Signer]:
+    """Return the keys of a file's council that are in this registry's store.
+
+    Raises:
+        TrustError: ``trust_keys_elsewhere``: too few to sign the next version alone.
+    """
+    kids = {key.kid for key in file.council}
+    rows = services.keys.signing_keys(KeyPurpose.TRUST)
+    found: list[Signer] = [services.keys.signer(row) for row in rows if row.kid in kids]
+    if len(found) < file.threshold:
+        raise TrustError("trust_keys_elsewhere", found=len(found), needed=file.threshold)
+    return found
+
+
 def _own_signers(old: TrustFile | None) -> tuple[TrustFile | None, list[Signer]]:
     """Return the file in use and the council's keys of this registry's store."""
     with opened() as registry, registry.transaction() as services:
@@ -222,7 +251,7 @@ def _published(services: Services) -> TrustFile | None:
 
 
 def _pinned(path: Path) -> TrustFile:
-    return signed_file(read_file(path, limit=MAX_TRUST_FILE_BYTES))
+    return signed_file(read_trust_file(path))
 
 
 def _passphrase(path: Path) -> str:
@@ -245,36 +274,3 @@ def _new_passphrase() -> str:
     if len(given) < MIN_PASSPHRASE_CHARS:
         raise KeystoreError("key_passphrase_short", minimum=MIN_PASSPHRASE_CHARS)
     return given
-
-
-def _line(file: TrustFile) -> str:
-    until = time_text(file.expires)
-    return f"version {file.version}, chain {file.chain_id}, until {until}"
-
-
-def _describe(file: TrustFile) -> str:
-    """Return what a member must look at before signing."""
-    block = file.checkpoint
-    lines = [
-        f"版本 {_line(file)}",
-        f"链 chain: {file.engine}, genesis {hex_text(file.genesis_hash)}",
-        f"检查点 checkpoint: block {block.number}, {hex_text(block.hash)}",
-        *(f"  验证节点 validator {hex_text(address)}" for address in block.validators),
-        f"先前检查点 earlier checkpoints: {', '.join(str(b.number) for b in file.history) or '–'}",
-        f"理事会 council: {file.threshold} / {len(file.council)}",
-        *(f"  {member.kid}" for member in file.council),
-        f"运营者 operators: {', '.join(member.kid for member in file.operators) or '–'}",
-        *(f"合约 {name}: {hex_text(c.address)}" for name, c in file.contracts.items()),
-        f"目录 catalogue: {hex_text(file.catalogue_hash)}",
-        f"登记服务 registries: {', '.join(file.registries) or '–'}",
-        f"时间戳机构 timestamp authorities: {len(file.timestamp_authorities)}",
-    ]
-    return "\n".join(lines)
-
-
-def _signatures(found: UnverifiedTrust, old: TrustFile | None) -> str:
-    own = len(found.signers(found.file.council))
-    text = f"签名 signatures of its council: {own} / {found.file.threshold}"
-    if old is not None:
-        text += f"; of the council before: {len(found.signers(old.council))} / {old.threshold}"
-    return text

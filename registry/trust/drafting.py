@@ -9,6 +9,7 @@ from ecert.trust import Contract, PinnedBlock, TrustFile
 from registry.chain.deploy import Deployment
 from registry.departments.keys import public_key_of
 from registry.departments.models import KeyPurpose
+from registry.errors import RequestError
 from registry.outbox.checkpoints import addresses
 from registry.outbox.models import ChainDeployment
 from registry.services import Services
@@ -56,6 +57,7 @@ def draft(
 
     Raises:
         NotFoundError: ``checkpoint_missing``.
+        RequestError: ``trust_threshold_high``.
     """
     context = services.context
     deployment = services.session.get(ChainDeployment, 1)
@@ -68,6 +70,8 @@ def draft(
     threshold = before.threshold if choices.threshold is None else choices.threshold
     if choices.council is not None and choices.threshold is None:
         threshold = len(council) // 2 + 1
+    if threshold > len(council):
+        raise RequestError("trust_threshold_high", threshold=threshold, keys=len(council))
     return TrustFile(
         version=version or (1 if previous is None else previous.version + 1),
         expires=context.clock() + choices.lifetime,

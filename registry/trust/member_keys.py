@@ -74,10 +74,13 @@ def read_public_key(path: Path) -> PublicKey:
     """Read a public key as a JWK.
 
     Raises:
-        MalformedError: ``jwk_malformed``, ``file_unreadable``, or no JSON.
+        MalformedError: ``public_key_file_wrong``, ``file_unreadable``, ``too_large``.
     """
     data = read_file(path, limit=MAX_KEY_FILE_BYTES)
-    value: Any = json_decode(data, where=path.name, max_bytes=MAX_KEY_FILE_BYTES)
-    if not isinstance(value, dict):
-        raise MalformedError("jwk_malformed", reason=path.name)
-    return PublicKey.from_jwk(value)
+    try:
+        value: Any = json_decode(data, where=path.name, max_bytes=MAX_KEY_FILE_BYTES)
+        if isinstance(value, dict):
+            return PublicKey.from_jwk(value)
+    except MalformedError as error:
+        raise MalformedError("public_key_file_wrong", path=path) from error
+    raise MalformedError("public_key_file_wrong", path=path)

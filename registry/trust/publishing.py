@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from ecert.client.home import read_file, write_file
 from ecert.errors import TrustError
 from ecert.limits import MAX_TRUST_FILE_BYTES
-from ecert.trust import TrustFile, TrustStore, signed_file
+from ecert.trust import TrustFile, TrustStore, UnverifiedTrust, signed_file
 from registry.application import Registry
 from registry.context import Context
 from registry.departments.keys import KeyService, public_key_of
@@ -51,8 +51,9 @@ def publish(registry: Registry, data: bytes) -> TrustFile:
 
     Raises:
         MalformedError: It cannot be read, or the folder cannot be written.
-        TrustError: ``signed_by_too_few``, ``trust_expired``, ``trust_rollback``,
-            ``trust_other_chain``, ``trust_history_changed``, ``catalogue_not_pinned``;
+        TrustError: ``trust_old_signatures_missing`` or ``trust_signatures_missing``;
+            ``trust_expired``, ``trust_rollback``, ``trust_other_chain``,
+            ``trust_history_changed``, ``catalogue_not_pinned``;
             ``trust_other_registry``: it names other contracts or operators than this registry's.
     """
     context, directory = registry.context, registry.settings.directory
@@ -60,6 +61,7 @@ def publish(registry: Registry, data: bytes) -> TrustFile:
     with registry.transaction() as services:
         session = services.session
         present = _present(session, directory)
+        _require_signatures(data, present)
         if present is None:
             store = TrustStore(data, context.catalogue, now=now)
         else:
@@ -69,6 +71,24 @@ def publish(registry: Registry, data: bytes) -> TrustFile:
             _keep(session, version)
     write_file(directory / TRUST_FILE, data, mode=0o644)
     return store.file
+
+
+def _require_signatures(data: bytes, present: bytes | None) -> None:
+    """Refuse what others would, saying whose signatures are missing."""
+    found = UnverifiedTrust.read(data)
+    if present is not None:
+        old = signed_file(present)
+        signed = len(found.signers(old.council))
+        if signed < old.threshold:
+            raise TrustError(
+                "trust_old_signatures_missing",
+                version=old.version,
+                found=signed,
+                needed=old.threshold,
+            )
+    signed = len(found.signers(found.file.council))
+    if signed < found.file.threshold:
+        raise TrustError("trust_signatures_missing", found=signed, needed=found.file.threshold)
 
 
 def _present(session: Session, directory: Path) -> bytes | None:

@@ -80,7 +80,9 @@ def test_a_council_hands_over_and_everybody_follows(office: Office, tmp_path: Pa
     trust, drafted = office.directory / "trust.json", tmp_path / "next.json"
     homes = [(verifier_app, tmp_path / "verifier"), (wallet_app, tmp_path / "wallet")]
     for app, home in homes:
-        assert client(app, home, "trust", str(trust)).code == 0
+        pinned = client(app, home, "trust", str(trust))
+        assert pinned.code == 0
+        assert all(key.kid in pinned.out for key in content(trust).council)
     first, members, later = content(trust), Council(tmp_path, 3), Council(tmp_path / "later", 2)
 
     said = office.done(None, "trust", "rotate", str(drafted), *members.named(), "--days", "90")
@@ -89,16 +91,25 @@ def test_a_council_hands_over_and_everybody_follows(office: Office, tmp_path: Pa
     assert (second.version, second.threshold, len(second.council)) == (2, 2, 3)
     assert second.operators == first.operators
     assert first.checkpoint in second.pins
-    told(office.run(None, "trust", "publish", str(drafted)), 1, "signed_by_too_few")
+    refusal = "trust_old_signatures_missing"
+    told(office.run(None, "trust", "publish", str(drafted)), 1, refusal)
+    members.sign(drafted, 0, 1)
+    shown = office.done(None, "trust", "show", str(drafted))
+    assert shown.endswith("of its council: 2 / 2; of the council before: 0 / 2")
+    done = office.run(None, "trust", "publish", str(drafted))
+    told(done, 1, refusal)
+    assert "version 1" in done.err and "0 have" in done.err
+    office.done(None, "trust", "rotate", str(drafted), *members.named(), "--days", "90")
     assert "of its council: 0 / 2; of the council before: 3 / 2" in (
         office.done(None, "trust", "sign", str(drafted))
     )
-    told(office.run(None, "trust", "publish", str(drafted)), 1, "signed_by_too_few")
+    told(office.run(None, "trust", "publish", str(drafted)), 1, "trust_signatures_missing")
     assert "1 / 2" in members.sign(drafted, 1)
-    told(office.run(None, "trust", "publish", str(drafted)), 1, "signed_by_too_few")
+    told(office.run(None, "trust", "publish", str(drafted)), 1, "trust_signatures_missing")
     assert "2 / 2; of the council before: 3 / 2" in members.sign(drafted, 2, previous=trust)
     assert "version 2" in office.done(None, "trust", "publish", str(drafted))
     assert trust.read_bytes() == drafted.read_bytes()
+    told(office.run(None, "trust", "renew"), 1, "trust_keys_elsewhere")
 
     # The next council shares no key with the first one: who missed a version is led over it.
     office.done(None, "trust", "rotate", str(drafted), *later.named(), "--threshold", "2")
@@ -183,8 +194,12 @@ def test_what_verifiers_would_refuse_is_not_published(office: Office, tmp_path: 
     assert httpx.get(f"{office.origin}/v1/trust").content == before
     told(office.run(None, "trust", "publish", str(tmp_path)), 3, "file_unreadable")
     told(office.run(None, "trust", "init", str(drafted)), 1, "trust_is_published")
-    told(office.run(None, "trust", "rotate", str(drafted), "--threshold", "9"), 3,
-         "field_malformed")  # fmt: skip
+    told(office.run(None, "trust", "rotate", str(drafted), "--threshold", "9"), 1,
+         "trust_threshold_high")  # fmt: skip
+    (tmp_path / "a.pem").write_text("-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n")
+    wrong = office.run(None, "trust", "rotate", str(drafted), "--council", str(tmp_path / "a.pem"))
+    told(wrong, 3, "public_key_file_wrong")
+    assert str(tmp_path / "a.pem") in wrong.err
 
 
 def _moved(contracts: dict[str, Any]) -> dict[str, Any]:
@@ -196,6 +211,10 @@ def test_members_see_what_they_sign_and_sign_nothing_else(office: Office, tmp_pa
     members, strangers = Council(tmp_path, 2), Council(tmp_path / "strangers", 1)
     office.done(None, "trust", "rotate", str(drafted), *members.named())
     said = members.sign(drafted, 0, previous=trust)
+    _, _, differing = said.partition("what differs from version 1 in use")
+    assert f"- 理事会 council: 2 / {len(content(trust).council)}\n" in differing
+    assert "+ 理事会 council: 2 / 2\n" in differing
+    assert "catalogue" not in differing
     file = content(drafted)
     for word in ("0x" + file.genesis_hash.hex(), f"block {file.checkpoint.number}", office.origin):
         assert word in said

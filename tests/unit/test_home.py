@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from ecert.client.home import MAX_NODES, Home, read_file, write_file, write_into
+from ecert.client.home import MAX_NODES, Home, read_file, read_trust_file, write_file, write_into
 from ecert.errors import EcertError, MalformedError
 from ecert.kinds.catalogue import Catalogue
+from tests.fakes.console import run_command
 from tests.fakes.world import World
+from verifier.cli import app as verifier
 
 
 @pytest.fixture
@@ -148,3 +150,20 @@ def test_what_cannot_be_written_is_told_and_leaves_nothing(tmp_path: Path) -> No
         assert code_of(error) == "file_unwritable"
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "folder"]
     assert (tmp_path / "file").read_bytes() == b"before"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"%PDF-1.7\xff\xfe", b'{"signed": {"version": 1', b"{}", b'{"signed":{},"signatures":[]}'],
+)
+def test_what_is_no_trust_file_is_named(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "paper.pdf"
+    path.write_bytes(data)
+    with pytest.raises(MalformedError, match="trust_file_malformed") as caught:
+        read_trust_file(path)
+    for language in ("zh", "en"):
+        assert str(path) in caught.value.message(language)  # type: ignore[arg-type]
+    home = tmp_path / "home"
+    done = run_command(verifier, "--home", str(home), "trust", str(path))
+    assert (done.code, done.err.splitlines()[0]) == (3, "trust_file_malformed")
+    assert not (home / "trust.json").exists()
