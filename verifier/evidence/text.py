@@ -46,14 +46,14 @@ def _lines(report: EvidenceReport, languages: Sequence[Language]) -> Iterator[st
         yield f"  {_word('anchor', languages)}: {anchored}, block {facts.anchor.block}{root}"
     yield f"  {_word('block', languages)}: {block.number}, {time_text(block.time)}"
     yield f"    {hex_text(block.hash)}"
-    if report.asked != block.time:
-        yield f"  {_word('asked', languages)}: {time_text(report.asked)}"
     if block.validators:
         for language in languages:
             sealed = _WORDS["pinned" if block.pinned else "sealed"][language].format(
                 n=len(block.validators), found=len(block.sealers), changes=report.handovers
             )
             yield f"    {sealed}"
+    if report.asked != block.time:
+        yield f"  {_word('asked', languages)}: {time_text(report.asked)}"
     if report.timestamp is not None:
         stamp = report.timestamp
         yield f"  {_word('stamp', languages)}: {time_text(stamp.time)}, {stamp.authority}"
