@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn, Protocol
 
+from ecert.client.usage import in_chinese, one_line
 from ecert.errors import EcertError, MalformedError, UnavailableError, reason_of
 
 REFUSED, UNAVAILABLE, UNREADABLE = 1, 2, 3
@@ -111,7 +112,5 @@ def secret_from_environment(name: str) -> str | None:
 def _print_usage(error: Exception) -> None:
     reason = error.format_message() if hasattr(error, "format_message") else str(error)
     if reason.strip():  # asked for nothing, typer prints its help and says no more
-        print(
-            describe(EcertError("usage_wrong", reason=" ".join(reason.split()).rstrip("."))),
-            file=sys.stderr,
-        )
+        en = one_line(reason)
+        print(describe(EcertError("usage_wrong", zh=in_chinese(en), en=en)), file=sys.stderr)

@@ -149,3 +149,34 @@ def test_a_secret_in_a_file_is_its_first_line(
     monkeypatch.setenv("A_SECRET_FILE", str(tmp_path))
     with pytest.raises(MalformedError, match="file_unreadable"):
         console.secret_from_environment("A_SECRET")
+
+
+@pytest.mark.parametrize(
+    ("program", "words", "said"),
+    [
+        ("verifier", "trust", "缺少参数 'FILE_OR_URL'"),
+        ("registry", "list", "缺少选项 '--department'"),
+        ("verifier", "chek x", "没有命令 'chek'，是否指 'check'"),
+        ("wallet", "steal", "没有命令 'steal'"),
+        ("verifier", "check x --nope", "没有选项 --nope，是否指 --nonce"),
+        ("wallet", "--frobnicate", "没有选项 --frobnicate"),
+        ("verifier", "check x --audience", "选项 '--audience' 需要一个值"),
+        ("verifier", "check x --offline=1", "选项 '--offline' 不带值"),
+        ("verifier", "check a b", "多出了参数 b"),
+        (
+            "verifier",
+            "check x --lang fr",
+            "'--lang' 的值不对：'fr' 不是以下之一：'zh', 'en', 'both'",
+        ),
+        ("verifier", "serve --processes 99", "'--processes' 的值不对：应不大于 64"),
+        ("verifier", "serve --port x", "'--port' 的值不对：应为整数"),
+        ("wallet", "collect --wait soon", "'--wait' 的值不对：应为数字"),
+    ],
+)
+def test_what_the_parser_says_is_said_in_chinese(program: str, words: str, said: str) -> None:
+    done = run_command(PROGRAMS[program], *words.split())
+    assert done.code == console.USAGE
+    _, zh, en = done.err.splitlines()
+    assert zh == f"  命令用法不对：{said}。请用 --help 查看用法。"
+    assert not any("\u4e00" <= char <= "\u9fff" for char in en)
+    assert "Value error" not in en
