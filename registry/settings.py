@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _production_is_https(self) -> Self:
         if self.environment == "production" and not self.origin.startswith("https://"):
-            raise ValueError("origin must be https in production")
+            raise SettingsError("origin_not_https", origin=self.origin)
         return self
 
     @model_validator(mode="after")
@@ -101,7 +101,7 @@ class Settings(BaseSettings):
         if not parts.hostname or (
             parts.scheme != "https" and not (parts.scheme == "http" and local)
         ):
-            raise ValueError("timestamp_url must be https")
+            raise SettingsError("timestamp_url_not_https")
         return self
 
     @field_validator("rpc_urls", mode="before")
@@ -176,7 +176,7 @@ def load_settings(**values: object) -> Settings:
 
     Raises:
         SettingsError: ``settings_invalid`` naming the settings, never their values;
-            ``rpc_urls_repeated``.
+            ``rpc_urls_repeated``, ``origin_not_https``, ``timestamp_url_not_https``.
     """
     try:
         return Settings(**values)  # type: ignore[arg-type]  # validated by pydantic

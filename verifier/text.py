@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from ecert.errors import KindError, Language, sentence
+from ecert.errors import KindError, Language, messages, sentence
 from ecert.fields import time_text
 from ecert.kinds.catalogue import Catalogue
 from ecert.report import Outcome, Report, StepResult, Subject, Verdict
@@ -26,7 +26,7 @@ def render(report: Report, languages: Sequence[Language], catalogue: Catalogue) 
 
 def _lines(report: Report, languages: Sequence[Language], catalogue: Catalogue) -> Iterator[str]:
     mark = _BANNERS[report.verdict.exit_code]
-    yield f"{mark} {report.verdict.value.replace('_', ' ').upper()}"
+    yield f"{mark} {_word(report.verdict, languages)}"
     for language in languages:
         as_of = ""
         if report.as_of is not None:
@@ -42,6 +42,12 @@ def _lines(report: Report, languages: Sequence[Language], catalogue: Catalogue) 
         yield from (f"  {report.trust_text(language)}" for language in languages)
     if report.subject is not None and report.subject.claims:
         yield from _content(report.subject, languages, catalogue)
+
+
+def _word(verdict: Verdict, languages: Sequence[Language]) -> str:
+    if "en" in languages:
+        return verdict.value.replace("_", " ").upper()
+    return messages()[f"web_word_{verdict}"]["zh"]
 
 
 def _sentence(step: StepResult, language: Language, catalogue: Catalogue) -> str:

@@ -18,6 +18,7 @@ from ecert.fields import hex_text
 from ecert.kinds import Catalogue
 from ecert.limits import MAX_TIMESTAMP_BYTES
 from ecert.report import Verdict
+from registry.errors import SettingsError
 from registry.evidence.authority import TimestampAuthority
 from registry.evidence.service import Prover
 from registry.settings import Settings
@@ -316,7 +317,7 @@ def test_an_authority_is_asked_over_tls(working: ApiWorld, url: str, good: bool)
     if good:
         assert Settings(**values).timestamp_url == url
     else:
-        with pytest.raises(ValueError, match="timestamp_url"):
+        with pytest.raises(SettingsError, match="timestamp_url_not_https"):
             Settings(**values)
 
 

@@ -64,8 +64,9 @@ def test_what_runs_is_not_made_again_and_what_is_wrong_not_at_all(
 ) -> None:
     told(office.run(None, "init", "--origin", office.origin), 2, "chain_directory_locked")
     new = Office(tmp_path / "new")
-    for origin in ("ftp://registry.example", "http://registry.example", "registry.example", ""):
+    for origin in ("ftp://registry.example", "registry.example", ""):
         told(new.run(None, "init", "--origin", origin), 1, "settings_invalid")
+    told(new.run(None, "init", "--origin", "http://registry.example"), 1, "origin_not_https")
     assert not new.directory.exists()
     (tmp_path / "file").touch()
     within = Office(tmp_path / "file" / "registry")

@@ -25,8 +25,12 @@ def test_production_is_the_default_and_waits_48_hours(tmp_path: Path) -> None:
 
 
 def test_production_demands_https(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="settings_invalid"):
+    with pytest.raises(SettingsError, match="origin_not_https") as caught:
         load_settings(directory=tmp_path, origin="http://registry.example")
+    for told in (caught.value.message("zh"), caught.value.message("en")):
+        assert "--origin" in told
+        assert "--development" in told
+        assert "http://registry.example" in told
     development = load_settings(
         directory=tmp_path, origin="http://127.0.0.1:8480", environment="development"
     )
