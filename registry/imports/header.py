@@ -44,19 +44,20 @@ def read_header(
         if not header:
             code = "import_column_unnamed"
         elif claim is None:
-            code = "import_column_unknown"
+            told = any(problem.code == "import_column_unknown" for problem in problems)
+            code = "import_column_unknown_too" if told else "import_column_unknown"
         elif claim in columns:
             code = "import_column_doubled"
         else:
             reader = CellReader(claim, kind.properties[claim], epoch)
             columns[claim] = Column(index, header, claim, reader)
             continue
-        error = ContentError(code, column=shown, known=_known(kind))
+        error = ContentError(code, column=shown, **_known(kind))
         problems.append(ImportProblem(number, shown, error))
     for claim in kind.claims["required"]:
         if claim not in columns and claim not in kind.issuer_adds:
             shown = kind.label(claim, "zh")
-            error = ContentError("import_column_missing", column=shown)
+            error = ContentError("import_column_missing", column=shown, name=claim)
             problems.append(ImportProblem(number, shown, error))
     return list(columns.values()), problems
 
@@ -71,5 +72,10 @@ def column_letters(index: int) -> str:
     return letters
 
 
-def _known(kind: Kind) -> str:
-    return "、".join(kind.label(claim, "zh") for claim in kind.claim_names)
+def _known(kind: Kind) -> dict[str, str]:
+    """Return what a sentence says of a kind: its code, and headers that it takes."""
+    return {
+        "kind": kind.code,
+        "known_zh": "、".join(kind.label(claim, "zh") for claim in kind.claim_names),
+        "known_en": ", ".join(kind.claim_names),
+    }

@@ -235,3 +235,19 @@ def test_whole_numbers_are_read_and_others_refused() -> None:
         (6, "claim_wrong_type"),
         (7, "claim_missing"),
     ]
+
+
+def test_a_table_of_another_kind_is_told_its_columns_once() -> None:
+    """The columns are listed once, in each language by the headers that it writes."""
+    result = read_table(
+        csv(["驾驶证号", "准驾车型", "档案编号"], ["1", "2", "3"]), "a.csv", RESIDENT
+    )
+    unknown = [p for p in result.errors if p.code.startswith("import_column_unknown")]
+    assert [p.column for p in unknown] == ["驾驶证号", "准驾车型", "档案编号"]
+    assert ["公民身份号码" in p.zh for p in unknown] == [True, False, False]
+    assert ["id_number" in p.en for p in unknown] == [True, False, False]
+    missing = [p for p in result.errors if p.code == "import_column_missing"]
+    assert "issue_date" in [p.en.split('"')[1] for p in missing]
+    for problem in result.errors:
+        plain = problem.en.replace(problem.column, "")
+        assert not any("\u3000" <= char <= "\u9fff" for char in plain), plain
