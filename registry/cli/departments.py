@@ -1,15 +1,21 @@
 """Departments and officers."""
 
+import sys
 from typing import Annotated
 
 import typer
 
+from ecert.errors import printable
 from ecert.signing import ED25519, ES256
 from registry.access.models import Role
 from registry.cli.session import acting, opened
 
 app = typer.Typer(help="Departments. 部门。", no_args_is_help=True)
 officers = typer.Typer(help="Officers and systems. 人员与系统。", no_args_is_help=True)
+_NOT_IN_FORCE = (
+    "此处已停止签发，但暂停尚未在链上生效 it issues no more here, "
+    "but its suspension is not in force on the chain yet"
+)
 _CODE = typer.Argument(help="The department's code. 部门代码。")
 _KIND = typer.Argument(help="The kind's code. 证照种类。")
 
@@ -44,9 +50,14 @@ def list_departments() -> None:
     """List the departments. 列出部门。"""
     with opened() as registry, registry.reading() as services:
         awaited = services.orders.awaiting()
-        for row in services.departments.all():
+        rows = services.departments.all()
+        if not rows:
+            print("还没有部门。 There are no departments yet: registry department admit")
+        for row in rows:
             kinds = ", ".join(grant.kind for grant in services.departments.kinds_of(row.code))
             print(f"{row.code}  {row.state:10} {row.kind:4} {row.name}  [{kinds}]")
+            if services.departments.pending(row, "suspend"):
+                print(f"  {_NOT_IN_FORCE}")
             if row.code in awaited:
                 print(f"  等待理事会 awaiting the council: {', '.join(awaited[row.code])}")
 
@@ -112,7 +123,7 @@ def add_officer(
     """Add an officer or system; prints the token, once. 添加人员，令牌仅显示一次。"""
     with acting() as (services, actor):
         _, token = services.officers.add(actor, department=department, label=label, roles=role)
-    print(token)
+    _hand_over(token, label)
 
 
 @officers.command("list")
@@ -131,7 +142,7 @@ def renew_officer(officer: Annotated[str, typer.Argument(help="Their id. 编号�
     """Give an officer a new token, printed once; the old one ends. 换发令牌，旧令牌失效。"""
     with acting() as (services, actor):
         token = services.officers.renew(actor, officer)
-    print(token)
+    _hand_over(token, officer)
 
 
 @officers.command("disable")
@@ -147,4 +158,10 @@ def recover_operator() -> None:
     """Give the first operator a new token where all were lost; needs the passphrase. 找回令牌。"""
     with opened() as registry, registry.transaction() as services:
         token = services.officers.recover()
+    _hand_over(token, "operator")
+
+
+def _hand_over(token: str, whose: str) -> None:
+    """Print a token alone on standard output, for scripts, and what it is beside it."""
+    print(f"{printable(whose)} 的令牌，仅显示一次 their token, shown this once:", file=sys.stderr)
     print(token)

@@ -256,7 +256,7 @@ class DepartmentService:
         """
         by = self._superior(actor, code)
         department = self._locked(code)
-        if not self._lift_pending(department):
+        if not self.pending(department, "lift"):
             self.admitted(code)
         department.state = DepartmentState.SUSPENDED
         # The council suspends at once, without its delay; only what is ordered already goes before.
@@ -281,7 +281,7 @@ class DepartmentService:
         department = self._locked(code)
         if department.state != DepartmentState.SUSPENDED:
             raise ConflictError("department_not_suspended", department=code)
-        if self._lift_pending(department):
+        if self.pending(department, "lift"):
             raise ConflictError("department_lift_pending", department=code)
         # The chain lifts only what it holds suspended: the suspension goes before.
         department.transaction_id = self._orders.act(
@@ -379,13 +379,13 @@ class DepartmentService:
         assert row is not None  # it was found
         return row
 
-    def _lift_pending(self, department: Department) -> bool:
-        """Tell whether a suspension's end is ordered and not yet final."""
+    def pending(self, department: Department, function: str) -> bool:
+        """Tell whether a suspension (``suspend``) or its end (``lift``) is not yet final."""
         suspended = department.state == DepartmentState.SUSPENDED
         if not suspended or department.transaction_id is None:
             return False
         last = self._outbox.get(department.transaction_id)
-        return last.function == "lift" and last.state in LIVE_STATES
+        return last.function == function and last.state in LIVE_STATES
 
     def _superior(self, actor: Actor, code: str) -> str | None:
         """Return in whose name the actor acts on ``code`` from above; None for the council."""

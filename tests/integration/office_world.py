@@ -59,7 +59,14 @@ class Office:
     def officer(self, name: str, *roles: str, department: str | None = POLICE) -> None:
         where = () if department is None else ("--department", department)
         given = [word for role in roles for word in ("--role", role)]
-        self.tokens[name] = self.done("operator", "officer", "add", name, *given, *where)
+        self.tokens[name] = self.token("operator", "add", name, *given, *where)
+
+    def token(self, who: str | None, *arguments: str) -> str:
+        """Return a token that a command of ``officer`` hands over: alone, and named beside it."""
+        found = self.run(who, "officer", *arguments)
+        assert found.code == 0, found
+        assert "shown this once" in found.err
+        return found.out.removesuffix("\n")
 
     def documents(self, job: str) -> list[dict[str, str]]:
         listed = self.done(

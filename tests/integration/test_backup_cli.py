@@ -56,7 +56,7 @@ class Disaster:
         for name, token in old.items():
             if name != "operator":
                 officer = token.partition(".")[0]
-                self.office.tokens[name] = self.office.done("operator", "officer", "renew", officer)
+                self.office.tokens[name] = self.office.token("operator", "renew", officer)
 
 
 @pytest.fixture

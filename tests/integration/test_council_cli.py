@@ -89,6 +89,7 @@ def test_it_shows_who_it_is(council: Members) -> None:
 
 def test_a_department_is_admitted_by_two_of_three(council: Members) -> None:
     office, (first, second, third) = council.office, council.keys.values()
+    assert "no departments yet" in office.done(None, "department", "list")
     with Running(office):
         office.done(
             "operator", "department", "admit", POLICE, "--name", "样例市公安局",
@@ -111,11 +112,14 @@ def test_a_department_is_admitted_by_two_of_three(council: Members) -> None:
         wait_for(lambda: f"{POLICE}  admitted" in office.done(None, "department", "list"))
         assert "awaiting" not in office.done(None, "department", "list")
         office.done("operator", "department", "suspend", POLICE)
+        assert "not in force on the chain" in office.done(None, "department", "list")
         council.propose("awaiting", POLICE)
         council.sign(second)
         council.sign(third)
         assert council.execute().count("done in block") == 1
         wait_for(lambda: "awaiting" not in office.done(None, "department", "list"))
+        wait_for(lambda: "not in force" not in office.done(None, "department", "list"))
+        assert f"{POLICE}  suspended" in office.done(None, "department", "list")
         office.done("operator", "department", "lift", POLICE)
         told(office.run("operator", "council", "decline", "NOBODY"), 1, "council_nothing_awaits")
         assert "(1)" in office.done("operator", "council", "decline", POLICE)

@@ -136,7 +136,7 @@ def test_a_token_is_renewed_and_ended(office: Office) -> None:
     office.officer("passing", "clerk")
     old = office.tokens["passing"]
     officer = old.partition(".")[0]
-    office.tokens["passing"] = office.done("operator", "officer", "renew", officer)
+    office.tokens["passing"] = office.token("operator", "renew", officer)
     assert TOKEN.fullmatch(office.tokens["passing"])
     told(office.run(old, "status", "--department", POLICE), 1, "credential_invalid")
     assert office.run("passing", "status", "--department", POLICE).code == 0
@@ -149,7 +149,7 @@ def test_a_token_is_renewed_and_ended(office: Office) -> None:
 
 def test_an_operator_whose_token_was_lost_gets_a_new_one(office: Office) -> None:
     lost = office.tokens["operator"]
-    office.tokens["operator"] = office.done(None, "officer", "recover")
+    office.tokens["operator"] = office.token(None, "recover")
     assert office.tokens["operator"].partition(".")[0] == lost.partition(".")[0]
     told(office.run(lost, "officer", "list"), 1, "credential_invalid")
     office.done("operator", "officer", "list")
