@@ -11,16 +11,15 @@ import typer
 from ecert.chain.node import Nodes
 from ecert.chain.stored import SOLIDITY_NAMES
 from ecert.client.console import secret_from_environment
-from ecert.client.home import read_file
+from ecert.client.home import read_file, read_trust_file
 from ecert.errors import KeystoreError
 from ecert.fields import hex_text
-from ecert.limits import MAX_TRUST_FILE_BYTES
 from ecert.trust import signed_file
 from registry.chain.rpc import RpcPool
 from registry.chain.sender import Sender
 from registry.cli.session import Options, settings
 from registry.council.chain import CouncilView
-from registry.errors import ConflictError
+from registry.errors import ConflictError, SettingsError
 from registry.trust.publishing import TRUST_FILE
 
 if TYPE_CHECKING:
@@ -50,12 +49,15 @@ def connected(rpc: Sequence[str] | None, trust: Path | None) -> tuple[Sender, Co
 
     Raises:
         ConflictError: ``council_other_chain``: the nodes are of another chain than the trust file.
-        MalformedError: There is no trust file, or it is not good.
+        MalformedError: There is no trust file of that name, or it is not good.
+        SettingsError: ``registry_not_set_up``: none is named, and there is no registry.
         SignatureInvalidError: Too few of its council's keys signed it.
         UnavailableError: No node answers.
     """
     path = trust or Options.directory / TRUST_FILE
-    file = signed_file(read_file(path, limit=MAX_TRUST_FILE_BYTES))
+    if trust is None and not path.exists():
+        raise SettingsError("registry_not_set_up", directory=Options.directory)
+    file = signed_file(read_trust_file(path))
     sender = sender_of(rpc)
     genesis = sender.header(0)
     if file.chain_id != sender.chain_id or genesis is None or genesis.hash != file.genesis_hash:

@@ -87,6 +87,14 @@ def test_it_shows_who_it_is(council: Members) -> None:
     assert all(address in shown for address in council.keys)
 
 
+def test_where_no_registry_is_it_says_so(council: Members, tmp_path: Path) -> None:
+    nowhere = Office(tmp_path / "nowhere", "http://127.0.0.1:1")
+    told(nowhere.run(None, "council", "show", "--rpc", council.url), 1, "registry_not_set_up")
+    named = ("--trust", str(council.keys[next(iter(council.keys))]))
+    done = nowhere.run(None, "council", "show", "--rpc", council.url, *named)
+    told(done, 3, "trust_file_malformed")
+
+
 def test_a_department_is_admitted_by_two_of_three(council: Members) -> None:
     office, (first, second, third) = council.office, council.keys.values()
     assert "no departments yet" in office.done(None, "department", "list")

@@ -181,7 +181,7 @@ def test_errors_of_the_check(kept: tuple[Path, str], trust: Path, tmp_path: Path
         ((str(tmp_path / "none"), *pinned), 3, "file_unreadable"),
         ((str(cut), *pinned), 3, "evidence_malformed"),
         ((str(trust), *pinned), 3, "evidence_unrecognised"),
-        ((str(file), "--trust", str(file)), 2, ""),
+        ((str(file), "--trust", str(file)), 2, "trust_file_malformed"),
         ((str(file), "--trust", str(tmp_path / "none")), 2, "file_unreadable"),
         ((str(file), *pinned, "--at", LATER.isoformat()), 2, "evidence_asked_of_future"),
         ((str(file), *pinned, "--at", "tomorrow"), 3, "time_argument_malformed"),

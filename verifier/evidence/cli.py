@@ -10,7 +10,7 @@ import typer
 
 from ecert import limits
 from ecert.client.console import deciding
-from ecert.client.home import TRUST, read_file, write_file
+from ecert.client.home import TRUST, read_file, read_trust_file, write_file
 from ecert.errors import Language, MalformedError
 from ecert.evidence import check_evidence
 from ecert.kinds.catalogue import Catalogue
@@ -102,7 +102,7 @@ def _trusted(trust: Path | None, catalogue: Catalogue) -> NamedFile:
     file = (
         NamedFile(TRUST, Options.home.pinned())
         if trust is None
-        else NamedFile(trust.name, read_file(trust, limit=limits.MAX_TRUST_FILE_BYTES))
+        else NamedFile(trust.name, read_trust_file(trust))
     )
     TrustStore(file.data, catalogue, now=datetime.fromtimestamp(0, UTC))
     return file

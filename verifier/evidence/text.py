@@ -19,6 +19,9 @@ _WORDS: dict[str, dict[Language, str]] = {
         "en": "the block that the trust file names: no seals are needed, and none were checked",
     },
     "anchor": {"zh": "上链登记", "en": "Anchored"},
+    "at": {"zh": "区块", "en": "block"},
+    "root": {"zh": "树根", "en": "root"},
+    "bytes": {"zh": "字节", "en": "bytes"},
     "stamp": {"zh": "时间戳", "en": "Timestamp"},
     "unchecked": {
         "zh": "有时间戳令牌，但信任文件未列时间戳机构，未予核对",
@@ -41,9 +44,10 @@ def render_evidence(
 def _lines(report: EvidenceReport, languages: Sequence[Language]) -> Iterator[str]:
     block, facts, receipt = report.block, report.facts, report.receipt
     if facts is not None and facts.anchor is not None:
-        root = "" if receipt is None else f", root {hex_text(receipt.root)}"
+        root = "" if receipt is None else f", {_word('root', languages)} {hex_text(receipt.root)}"
         anchored = time_text(facts.anchor.time)
-        yield f"  {_word('anchor', languages)}: {anchored}, block {facts.anchor.block}{root}"
+        place = f"{_word('at', languages)} {facts.anchor.block}{root}"
+        yield f"  {_word('anchor', languages)}: {anchored}, {place}"
     yield f"  {_word('block', languages)}: {block.number}, {time_text(block.time)}"
     yield f"    {hex_text(block.hash)}"
     if block.validators:
@@ -59,7 +63,8 @@ def _lines(report: EvidenceReport, languages: Sequence[Language]) -> Iterator[st
         yield f"  {_word('stamp', languages)}: {time_text(stamp.time)}, {stamp.authority}"
     elif report.stamped:
         yield from (f"  {_WORDS['unchecked'][language]}" for language in languages)
-    yield f"  {_word('package', languages)}: {report.size} bytes, SHA-256 {report.digest.hex()}"
+    size = f"{report.size} {_word('bytes', languages)}"
+    yield f"  {_word('package', languages)}: {size}, SHA-256 {report.digest.hex()}"
     for title, codes in (("proves", report.proves), ("limits", report.limits)):
         if codes:
             yield f"  {_word(title, languages)}:"
