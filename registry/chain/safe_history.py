@@ -66,14 +66,14 @@ def _is_setup(chain_id: int, address: str, log: Log) -> bool:
 
 def _is_harmless(sender: Sender, address: str, nonce: int, log: Log) -> bool:
     """Tell whether a block holds the plain call that a wallet's log entry is about."""
+    if not log.topics or log.topics[0] not in _DONE:
+        return False
+    functions = artifact("Safe").functions
+    harmless = {b"", *(functions[name].selector for name in _HARMLESS)}
     for sent in sender.calls_in(log.block):
-        transaction = _transaction(sent, address, nonce)
-        if transaction is None or log.topics[0] not in _DONE:
-            continue
-        if log.topics[1:] == (transaction.digest(sender.chain_id, address),):
-            functions = artifact("Safe").functions
-            harmless = {b"", *(functions[name].selector for name in _HARMLESS)}
-            return transaction.to != address or transaction.data[:4] in harmless
+        made = _transaction(sent, address, nonce)
+        if made is not None and log.topics[1:] == (made.digest(sender.chain_id, address),):
+            return made.to != address or made.data[:4] in harmless
     return False
 
 

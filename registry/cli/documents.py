@@ -17,7 +17,6 @@ from registry.documents.delivery import document_file, paper_input
 from registry.documents.models import DocumentState
 from registry.documents.streaming import import_stream
 from registry.errors import RequestError
-from registry.evidence.service import Prover
 from registry.paper import render_pdf
 
 app = typer.Typer()
@@ -186,10 +185,7 @@ def export(
         data = render_pdf(paper)
     else:
         raise RequestError("output_type_unknown", path=str(output))
-    write_file(output, data)  # personal data: for its owner, who may let others read it
-    print(output)
-    if status != Status.VALID:
-        print(_WITHDRAWN[Status(status)], file=sys.stderr)
+    _hand_out(output, data, Status(status))
 
 
 @app.command()
@@ -206,16 +202,23 @@ def evidence(
     ] = False,
 ) -> None:
     """Write a package that proves an anchored document with no server. 制作证据包。"""
+    from registry.evidence.service import Prover  # noqa: PLC0415  # loads what reads timestamps
+
     if not force:
         refuse_existing(output)
     with acting_at_length() as (registry, actor):
         data = Prover(registry).package(actor, document, "all" if every else "face")
         with registry.reading() as services:
             status = services.documents.get(actor, document).status
-    write_file(output, data)  # personal data, as of export
+    _hand_out(output, data, Status(status))
+
+
+def _hand_out(output: Path, data: bytes, status: Status) -> None:
+    """Write a document for its owner, and warn where it will not verify."""
+    write_file(output, data)  # personal data: who it is for may let others read it
     print(output)
     if status != Status.VALID:
-        print(_WITHDRAWN[Status(status)], file=sys.stderr)
+        print(_WITHDRAWN[status], file=sys.stderr)
 
 
 @app.command()

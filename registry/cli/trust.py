@@ -106,14 +106,15 @@ def sign(
     signers: Sequence[Signer]
     if old is not None:
         check_follows(old, found.file)
-    _show(found.file, old or _in_use(found.file))  # before the passphrase is asked for
+    compared = old or _in_use(found.file)
+    _show(found.file, compared)  # before the passphrase is asked for
     if not key:
         old, signers = _own_signers(old)
     else:
         signers = [read_key_file(path, _passphrase(path)) for path in key]
     signed = countersign(data, _fitting(signers, found.file, old))
     write_file(file, signed, mode=0o644)
-    print(signatures(UnverifiedTrust.read(signed), old or _in_use(found.file)))
+    print(signatures(UnverifiedTrust.read(signed), old or compared))
 
 
 @app.command("publish")
@@ -122,7 +123,7 @@ def publish_file(file: Annotated[Path, _FILE]) -> None:
     data = read_trust_file(file)
     with opened() as registry:
         done = publish(registry, data)
-    print(f"已发布 published: {line(done)}\n{Options.directory / 'trust.json'}")
+    print(f"已发布 published: {line(done)}\n{Options.directory / TRUST_FILE}")
 
 
 @app.command()
@@ -137,7 +138,7 @@ def renew(days: Annotated[int, _DAYS] = 365) -> None:
             signers = _members_here(services, present)
             file = draft(services, Choices(lifetime=days * DAY), present)
         done = publish(registry, file.sign(signers))
-    print(f"已发布 published: {line(done)}\n{Options.directory / 'trust.json'}")
+    print(f"已发布 published: {line(done)}\n{Options.directory / TRUST_FILE}")
 
 
 @app.command()

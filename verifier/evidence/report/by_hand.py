@@ -55,6 +55,7 @@ class _ByHand:
         self.file = exhibit.file
         self.facts = exhibit.report.facts
         self.proof = ProofNodes(exhibit.evidence.proof.state.nodes)
+        self.places = places(exhibit)
 
     def say(self, key: str, **values: object) -> str:
         return say(key, self.language, **values)
@@ -142,7 +143,7 @@ class _ByHand:
 
     def words(self) -> Iterator[Block]:
         """The contracts' words about this document."""
-        artefact, receipt, found = self.exhibit.artefact, self.exhibit.receipt, places(self.exhibit)
+        artefact, receipt, found = self.exhibit.artefact, self.exhibit.receipt, self.places
         if artefact is None or receipt is None or not found:
             yield Text(self.say("no_facts"))
             return
@@ -203,7 +204,6 @@ class _ByHand:
             return
         state_root = self.exhibit.report.block.state_root
         yield Text(self.say("accounts_about", state_root=state_root.hex()))
-        found = places(self.exhibit).values()
         yield Commands(
             programs.words(
                 state_root,
@@ -211,7 +211,7 @@ class _ByHand:
                     (
                         name,
                         self.file.contracts[name].address,
-                        [place.slot for contract, place in found if contract == name],
+                        [place.slot for at, place in self.places.values() if at == name],
                     )
                     for name in CONTRACTS
                 ],

@@ -5,8 +5,9 @@ a space, or ends in a space or a hyphen, since readers of PDF drop those. What i
 each line but its last within quotes, or with a backslash.
 """
 
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+
+from ecert.typesetting.text import text_width
 
 COLUMNS = 92
 """Half-widths in a line of commands, at most."""
@@ -57,7 +58,7 @@ def assigned(name: str, value: str) -> tuple[str, ...]:
     """Return lines that give a shell's variable a value of any length."""
     pieces = [""]
     for char in value:
-        if _width(_quoted(pieces[-1] + char)) > COLUMNS - len(name) - len("=\\"):
+        if text_width(_quoted(pieces[-1] + char)) > COLUMNS - len(name) - len("=\\"):
             pieces.append("")
         pieces[-1] += char
     lines = [_quoted(piece) for piece in pieces]
@@ -136,7 +137,3 @@ def words(
 def _quoted(text: str) -> str:
     """Return a text for a shell, in quotes always, so that nothing but a quote ends it."""
     return "'" + text.replace("'", "'\"'\"'") + "'"
-
-
-def _width(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(char) in "WFA" else 1 for char in text)
