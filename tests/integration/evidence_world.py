@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ecert.cbor import cbor_encode
 from ecert.chain.node import Nodes
 from ecert.chain.state_proof import gather
@@ -108,6 +110,15 @@ def evidence_world(directory: Path, chain: EmbeddedChain) -> Iterator[EvidenceWo
         yield EvidenceWorld(world, network, SoftwareSigner.generate(), documents)
     finally:
         world.registry.close()
+
+
+@pytest.fixture(scope="module")
+def world(
+    chain: EmbeddedChain, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[EvidenceWorld]:
+    """One for all tests of a module, which leave it as it is."""
+    with evidence_world(tmp_path_factory.mktemp("evidence"), chain) as made:
+        yield made
 
 
 def check(data: bytes, trust: TrustStore, **asked: Any) -> EvidenceReport:

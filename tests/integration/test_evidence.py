@@ -1,6 +1,6 @@
 """Evidence packages prove documents, and nothing that is not so."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -16,26 +16,17 @@ from ecert.report import Verdict
 from ecert.signing import SoftwareSigner
 from ecert.steps import CLOCK_SKEW_SECONDS
 from ecert.trust import TrustStore
-from networks.embedded import EmbeddedChain
-from tests.integration.evidence_world import (
+from tests.integration.evidence_world import (  # noqa: F401  # one is a fixture
     EvidenceWorld,
     altered,
     check,
-    evidence_world,
     with_proof,
+    world,
 )
 from tests.integration.exhibits import card
 
 LIMIT = 64 * 1024
 Seals = tuple[bytes, ...]
-
-
-@pytest.fixture(scope="module")
-def world(
-    chain: EmbeddedChain, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[EvidenceWorld]:
-    with evidence_world(tmp_path_factory.mktemp("evidence"), chain) as made:
-        yield made
 
 
 def test_a_network_proves_a_document(world: EvidenceWorld) -> None:

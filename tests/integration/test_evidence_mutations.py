@@ -1,6 +1,5 @@
 """Damaged and forged packages: none verifies with changed content."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -11,20 +10,16 @@ from ecert.evidence import Evidence
 from ecert.limits import MAX_EVIDENCE_BYTES
 from ecert.report import Verdict
 from ecert.trust import TrustStore
-from networks.embedded import EmbeddedChain
 from tests.fakes.timestamp_authority import Authority
-from tests.integration.evidence_world import EvidenceWorld, check, evidence_world, reseal
+from tests.integration.evidence_world import (  # noqa: F401  # one is a fixture
+    EvidenceWorld,
+    check,
+    reseal,
+    world,
+)
 from tests.integration.mutations import flip_and_reseal, flip_anywhere, flip_statement
 
 COPIES = 200
-
-
-@pytest.fixture(scope="module")
-def world(
-    chain: EmbeddedChain, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[EvidenceWorld]:
-    with evidence_world(tmp_path_factory.mktemp("evidence"), chain) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """An authority's word in a package: what it adds, and that it must agree with all else."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,17 +10,12 @@ from ecert.evidence import Evidence
 from ecert.report import Verdict
 from ecert.steps import CLOCK_SKEW_SECONDS
 from ecert.trust import TrustStore
-from networks.embedded import EmbeddedChain
 from tests.fakes.timestamp_authority import Authority, of_version, with_certificates
-from tests.integration.evidence_world import EvidenceWorld, check, evidence_world
-
-
-@pytest.fixture(scope="module")
-def world(
-    chain: EmbeddedChain, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[EvidenceWorld]:
-    with evidence_world(tmp_path_factory.mktemp("evidence"), chain) as made:
-        yield made
+from tests.integration.evidence_world import (  # noqa: F401  # one is a fixture
+    EvidenceWorld,
+    check,
+    world,
+)
 
 
 def stamped(data: bytes, token: bytes) -> bytes:
